@@ -1,0 +1,78 @@
+/** What an operator configured: the typed form of hitless.yml (contracts: README, "hitless.yml"). */
+
+import type { EndpointAddress } from './endpoint.ts';
+
+export type InstanceAddress =
+  | { readonly scheme: 'unix'; readonly path: string }
+  | { readonly scheme: 'tcp' | 'tls'; readonly host: string; readonly port: number };
+
+/** One HAProxy process. */
+export interface Instance {
+  readonly name: string;
+  readonly address: InstanceAddress;
+}
+
+/** Paths of PEM files, already made absolute against the configuration file's folder. */
+export interface TlsFiles {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** How the slots of one backend are filled. */
+export interface BackendPolicy {
+  /** The backend's name in HAProxy. */
+  readonly backend: string;
+  readonly service: string;
+  /** An endpoint must carry all of them; empty: any endpoint. */
+  readonly tags: readonly string[];
+  readonly include: readonly ('passing' | 'warning')[];
+  /** True: Consul's weights become the servers'. False: the weight that HAProxy's configuration gave stays. */
+  readonly weights: boolean;
+  /** Slots are `${server}1`, `${server}2`, … */
+  readonly server: string;
+  /** Declared from the start. */
+  readonly slots: number;
+  /** The declared slots grow when fewer than this many are free. */
+  readonly spare: number;
+  /** The rest of a server line, `{{ server }}` standing for the slot's name; checked to be one line. */
+  readonly options: string;
+  /** The address of a slot that nobody uses; not necessarily unicast. */
+  readonly placeholder: EndpointAddress;
+  readonly drainMs: number;
+  /** 0 to 1: the share of the endpoints that a window of `holdMs` cannot take away; 0 is no guard. */
+  readonly keep: number;
+  readonly holdMs: number;
+  readonly allowEmpty: boolean;
+}
+
+export interface Fleet {
+  readonly name: string;
+  /** In listed order, which is also the order of adoption. */
+  readonly instances: readonly Instance[];
+  readonly tls: TlsFiles;
+  readonly snapshotEveryMs: number;
+  /** How many instances one worker invocation applies to. */
+  readonly shard: number;
+  /** How long one instance may take for one pass. */
+  readonly timeoutMs: number;
+  /** The template's path and text, read with the configuration; null: no configuration is rendered. */
+  readonly template: { readonly path: string; readonly text: string } | null;
+  readonly backends: readonly BackendPolicy[];
+}
+
+export interface ConsulAddress {
+  readonly address: string;
+  readonly datacenter: string | null;
+  readonly tls: TlsFiles;
+}
+
+export type StoreAddress =
+  | { readonly scheme: 's3'; readonly bucket: string; readonly prefix: string }
+  | { readonly scheme: 'file'; readonly path: string };
+
+export interface HitlessConfig {
+  readonly consul: ConsulAddress;
+  readonly store: StoreAddress;
+  readonly fleets: readonly Fleet[];
+}

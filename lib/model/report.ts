@@ -1,0 +1,33 @@
+/** What one pass did to one instance, and what was read back afterwards. */
+
+import type { EndpointAddress } from './endpoint.ts';
+
+export interface OperatorHeld extends EndpointAddress {
+  readonly backend: string;
+  readonly slot: string;
+  readonly state: 'drain' | 'maint';
+}
+
+export interface InstanceReport {
+  readonly version: 1;
+  readonly fleet: string;
+  readonly instance: string;
+  /** The generation of the table that was applied. */
+  readonly generation: number;
+  /** Everything that the table asks for was read back. */
+  readonly converged: boolean;
+  /** Why it did not converge, one sentence with what to do; null when it converged. */
+  readonly reason: string | null;
+  /** Of the HAProxy process; null when it could not be reached. */
+  readonly pid: number | null;
+  /** HAProxy's version; null when it could not be reached. */
+  readonly haproxy: string | null;
+  readonly observedAtMs: number;
+  /** How many commands that change something were sent. */
+  readonly commands: number;
+  readonly operatorHeld: readonly OperatorHeld[];
+  /** Slots that the table uses and the instance does not have. */
+  readonly missingSlots: readonly string[];
+  /** The last state snapshot that was stored: a digest of what does not change by itself, and when. */
+  readonly snapshot: { readonly digest: string; readonly atMs: number } | null;
+}

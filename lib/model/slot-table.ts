@@ -1,0 +1,82 @@
+/**
+ * Which slot of which backend holds which endpoint: one table per fleet, applied to many instances.
+ *
+ * Life of a slot: free → serving → draining → free. All times are milliseconds since 1970, from the clock of whoever
+ * assigned.
+ */
+
+import type { EndpointAddress, Refusal } from './endpoint.ts';
+
+/** Nobody uses it. `last` is who had it, so that a returning endpoint gets it back. */
+export interface FreeSlot {
+  readonly state: 'free';
+  /** 0: never used. */
+  readonly freedAtMs: number;
+  readonly last: EndpointAddress | null;
+}
+
+export interface ServingSlot extends EndpointAddress {
+  readonly state: 'serving';
+  /** 0 to 256, or null: the weight of HAProxy's configuration. */
+  readonly weight: number | null;
+  readonly sinceMs: number;
+  /** Consul no longer has it ready, and the guard keeps it all the same. */
+  readonly withheld: Withheld | null;
+}
+
+export interface Withheld {
+  readonly sinceMs: number;
+  /** When it goes if Consul still misses it; null: only when an operator releases it. */
+  readonly untilMs: number | null;
+  readonly reason: string;
+}
+
+export interface DrainingSlot extends EndpointAddress {
+  readonly state: 'draining';
+  readonly weight: number | null;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
+export type Slot = FreeSlot | ServingSlot | DrainingSlot;
+
+/** One endpoint that went, for the guard to count. */
+export interface Departure {
+  readonly atMs: number;
+  /** Since when it had served. */
+  readonly servedSinceMs: number;
+}
+
+export interface BackendSlots {
+  readonly service: string;
+  /** Slot `n` (from 1) is the server `${server}${n}` and stands at `slots[n - 1]`. */
+  readonly server: string;
+  readonly slots: readonly Slot[];
+  /** Those of the last `hold`, oldest first. */
+  readonly departures: readonly Departure[];
+  /** What the last reading of Consul had and nobody will serve. */
+  readonly refused: readonly Refusal[];
+}
+
+/** Digests of the rendered configuration, in lower-case hex. */
+export interface ConfigurationDigests {
+  readonly sha256: string;
+  /** Changes only when a reload is needed. */
+  readonly structure: string;
+}
+
+export interface SlotTable {
+  readonly version: 1;
+  readonly fleet: string;
+  /** Rises by one with every table that is published. The first one is 1. */
+  readonly generation: number;
+  /** Null: the fleet has no template. */
+  readonly configuration: ConfigurationDigests | null;
+  /** By the backend's name in HAProxy. */
+  readonly backends: Readonly<Record<string, BackendSlots>>;
+}
+
+/** The name of the server that is slot `number`, counted from 1. */
+export function slotName(backend: Pick<BackendSlots, 'server'>, number: number): string {
+  return `${backend.server}${number}`;
+}

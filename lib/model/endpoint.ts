@@ -34,3 +34,11 @@ export function endpointKey(endpoint: EndpointAddress): string {
 export function sameEndpoint(one: EndpointAddress, other: EndpointAddress): boolean {
   return one.port === other.port && one.address === other.address;
 }
+
+/** A string by which endpoints sort as a person would: 10.0.0.2 before 10.0.0.10, IPv4 before IPv6. */
+export function endpointOrder({ address, port }: EndpointAddress): string {
+  const digits = address.includes(':')
+    ? `v6 ${address}`
+    : address.replace(/\d+/g, (octet) => octet.padStart(3, '0'));
+  return `${digits} ${String(port).padStart(5, '0')}`;
+}

@@ -1,0 +1,274 @@
+/**
+ * The slot table's next state: previous table + what Consul says + policy → table.
+ *
+ * | endpoint was in a slot | Consul now                | next                                                  |
+ * | ---------------------- | ------------------------- | ----------------------------------------------------- |
+ * | serving                | ready                     | serves on, in the same slot                           |
+ * | serving                | nothing at all            | serves on, withheld (rule 1), unless `allow_empty`    |
+ * | serving                | gone, guard says no       | serves on, withheld (rule 2) until `hold` has passed  |
+ * | serving                | critical                  | free at once                                          |
+ * | serving                | gone in any other way     | draining for `drain`, then free                       |
+ * | draining               | ready                     | serves again, in the same slot                        |
+ * | free, last had it      | ready                     | serves again, in the same slot                        |
+ * | no slot                | ready                     | the slot that has been free longest; else the table grows |
+ *
+ * Same input, same table: neither the order of the endpoints nor the number of passes in between matters.
+ */
+
+import {
+  type Endpoint,
+  type EndpointAddress,
+  endpointKey,
+  endpointOrder,
+  type Refusal,
+  sameEndpoint,
+} from '../model/endpoint.ts';
+import type { BackendPolicy } from '../model/fleet.ts';
+import type { Reading } from '../model/service-entry.ts';
+import type {
+  BackendSlots,
+  Departure,
+  DrainingSlot,
+  FreeSlot,
+  ServingSlot,
+  Slot,
+  Withheld,
+} from '../model/slot-table.ts';
+import { mayDepart, recentDepartures } from './guard.ts';
+
+/** HAProxy's limit of ready servers in one backend (configuration manual, `balance roundrobin`). */
+export const MOST_SLOTS = 4095;
+
+const SMALLEST_GROWTH = 10;
+const NEVER_USED: FreeSlot = { state: 'free', freedAtMs: 0, last: null };
+
+export interface Assignment {
+  /** Null: the backend has no slots yet. */
+  readonly previous: BackendSlots | null;
+  readonly reading: Reading;
+  readonly policy: BackendPolicy;
+  readonly nowMs: number;
+  /** First contact: which slot number already serves whom. Ignored when there is a previous table. */
+  readonly adopted?: ReadonlyMap<number, EndpointAddress>;
+}
+
+/** Assigns one backend. Returns `previous` itself when nothing about it changes. */
+export function assignBackend(assignment: Assignment): BackendSlots {
+  const { previous, reading, policy, nowMs } = assignment;
+  const start = previous?.slots ?? adoptedSlots(assignment.adopted ?? new Map(), reading, policy, nowMs);
+  const slots = declare(start, policy.slots);
+  const ready = new Map(reading.endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]));
+
+  settle(slots, ready, policy, nowMs);
+  const departures = recentDepartures(previous?.departures ?? [], policy.holdMs, nowMs);
+  departures.push(...release(slots, assignment, departures));
+  const unplaced = place(slots, ready, policy, nowMs);
+
+  const refused = [...reading.refused, ...unplaced.map(noSlotLeft)];
+  const next: BackendSlots = { service: policy.service, server: policy.server, slots, departures, refused };
+  return previous !== null && sameButForDepartures(previous, next) ? previous : next;
+}
+
+/** The slots that the reading confirms, out of those an instance already serves. */
+function adoptedSlots(
+  adopted: ReadonlyMap<number, EndpointAddress>,
+  reading: Reading,
+  policy: BackendPolicy,
+  nowMs: number,
+): Slot[] {
+  const slots: Slot[] = [];
+  const known = new Set(reading.endpoints.map(endpointKey));
+  for (const [number, endpoint] of [...adopted].sort(([one], [other]) => one - other)) {
+    // An endpoint that two slots serve keeps the first.
+    if (number > MOST_SLOTS || !known.delete(endpointKey(endpoint))) continue;
+    while (slots.length < number) slots.push(NEVER_USED);
+    slots[number - 1] = serving({ ...endpoint, weight: 0 }, policy, nowMs);
+  }
+  return slots;
+}
+
+function declare(start: readonly Slot[], declared: number): Slot[] {
+  const slots = [...start];
+  while (slots.length < declared) slots.push(NEVER_USED);
+  return slots;
+}
+
+function serving(endpoint: Endpoint, policy: BackendPolicy, sinceMs: number): ServingSlot {
+  const { address, port } = endpoint;
+  const weight = policy.weights ? endpoint.weight : null;
+  return { state: 'serving', address, port, weight, sinceMs, withheld: null };
+}
+
+/** Ends drains, and lets every endpoint that is ready serve (again) in the slot it has. */
+function settle(
+  slots: Slot[],
+  ready: ReadonlyMap<string, Endpoint>,
+  policy: BackendPolicy,
+  nowMs: number,
+): void {
+  for (const [index, slot] of slots.entries()) {
+    if (slot.state === 'free') continue;
+    const endpoint = ready.get(endpointKey(slot));
+    if (endpoint !== undefined) {
+      const next = serving(endpoint, policy, slot.state === 'serving' ? slot.sinceMs : nowMs);
+      slots[index] = sameSlot(slot, next) ? slot : next;
+    } else if (slot.state === 'draining' && slot.untilMs <= nowMs) {
+      slots[index] = freed(slot, nowMs);
+    }
+  }
+}
+
+function freed({ address, port }: EndpointAddress, freedAtMs: number): FreeSlot {
+  return { state: 'free', freedAtMs, last: { address, port } };
+}
+
+/** Lets go who may go, withholds the rest. Returns the departures that the guard has to remember. */
+function release(
+  slots: Slot[],
+  { reading, policy, nowMs }: Assignment,
+  earlier: readonly Departure[],
+): Departure[] {
+  const missed = missedSlots(slots, reading);
+  if (reading.endpoints.length === 0 && !policy.allowEmpty) {
+    for (const { index, slot } of missed) {
+      const sinceMs = slot.withheld?.sinceMs ?? nowMs;
+      slots[index] = withhold(slot, { sinceMs, untilMs: null, reason: EMPTY_ANSWER });
+    }
+    return [];
+  }
+
+  const overdue = missed.filter(
+    ({ slot }) => missedSinceMs(slot, nowMs) + policy.holdMs <= nowMs && slot.withheld !== null,
+  );
+  const overdueSlots = new Set(overdue.map(({ index }) => index));
+  const candidates = missed
+    .filter(({ index }) => !overdueSlots.has(index))
+    // Whom Consul names as not ready goes before whom it merely does not mention.
+    .sort((one, other) => Number(one.because === 'deregistered') - Number(other.because === 'deregistered'))
+    .map(({ index, slot }) => ({ slot: index, servedSinceMs: slot.sinceMs }));
+  const servingSinceMs = slots.flatMap((slot) => (slot.state === 'serving' ? [slot.sinceMs] : []));
+  const allowed = mayDepart(candidates, servingSinceMs, earlier, policy, nowMs);
+
+  for (const { index, slot, because } of missed) {
+    if (allowed.has(index) || overdueSlots.has(index)) {
+      slots[index] =
+        because === 'critical' || policy.drainMs === 0 ? freed(slot, nowMs) : draining(slot, policy, nowMs);
+    } else {
+      const sinceMs = missedSinceMs(slot, nowMs);
+      const share = Math.round((1 - policy.keep) * 100);
+      const reason = `${because}, but more than ${share} % would be gone within hold`;
+      slots[index] = withhold(slot, { sinceMs, untilMs: sinceMs + policy.holdMs, reason });
+    }
+  }
+  return candidates
+    .filter(({ slot }) => allowed.has(slot))
+    .map(({ servedSinceMs }) => ({ atMs: nowMs, servedSinceMs }));
+}
+
+const EMPTY_ANSWER = 'Consul has no endpoint for this backend at all, and allow_empty is off';
+
+/** The serving slots whose endpoint is not ready any more, and why. */
+function missedSlots(slots: readonly Slot[], reading: Reading) {
+  const ready = new Set(reading.endpoints.map(endpointKey));
+  const leaving = new Map(reading.leaving.map((endpoint) => [endpointKey(endpoint), endpoint.because]));
+  return slots.flatMap((slot, index) =>
+    slot.state === 'serving' && !ready.has(endpointKey(slot))
+      ? [{ index, slot, because: leaving.get(endpointKey(slot)) ?? 'deregistered' }]
+      : [],
+  );
+}
+
+/** A reading that had nobody ready says nothing about one endpoint, so it does not count towards `hold`. */
+function missedSinceMs({ withheld }: ServingSlot, nowMs: number): number {
+  return withheld === null || withheld.reason === EMPTY_ANSWER ? nowMs : withheld.sinceMs;
+}
+
+function withhold(slot: ServingSlot, withheld: Withheld): ServingSlot {
+  const next = { ...slot, withheld };
+  return sameSlot(slot, next) ? slot : next;
+}
+
+function draining(
+  { address, port, weight }: ServingSlot,
+  policy: BackendPolicy,
+  nowMs: number,
+): DrainingSlot {
+  return { state: 'draining', address, port, weight, sinceMs: nowMs, untilMs: nowMs + policy.drainMs };
+}
+
+/** Gives every ready endpoint without a slot one. Returns those that HAProxy's own limit leaves without. */
+function place(
+  slots: Slot[],
+  ready: ReadonlyMap<string, Endpoint>,
+  policy: BackendPolicy,
+  nowMs: number,
+): Endpoint[] {
+  const held = new Set(slots.flatMap((slot) => (slot.state === 'free' ? [] : [endpointKey(slot)])));
+  const waiting = new Map(
+    [...ready]
+      .filter(([key]) => !held.has(key))
+      .map(([key, endpoint]) => ({ key, endpoint, order: endpointOrder(endpoint) }))
+      .sort((one, other) => (one.order < other.order ? -1 : 1))
+      .map(({ key, endpoint }) => [key, endpoint]),
+  );
+  for (const [index, slot] of slots.entries()) {
+    const key = slot.state === 'free' && slot.last !== null ? endpointKey(slot.last) : undefined;
+    const endpoint = key === undefined ? undefined : waiting.get(key);
+    if (key === undefined || endpoint === undefined) continue;
+    slots[index] = serving(endpoint, policy, nowMs);
+    waiting.delete(key);
+  }
+
+  grow(slots, waiting.size + policy.spare);
+  const free = slots
+    .flatMap((slot, index) => (slot.state === 'free' ? [{ index, freedAtMs: slot.freedAtMs }] : []))
+    .sort((one, other) => one.freedAtMs - other.freedAtMs || one.index - other.index);
+  const unplaced: Endpoint[] = [];
+  for (const [nth, endpoint] of [...waiting.values()].entries()) {
+    const index = free[nth]?.index;
+    if (index === undefined) unplaced.push(endpoint);
+    else slots[index] = serving(endpoint, policy, nowMs);
+  }
+  return unplaced;
+}
+
+/** Makes `wanted` slots free. Growth comes in steps, because each one asks every load balancer for a reload. */
+function grow(slots: Slot[], wanted: number): void {
+  const free = slots.filter((slot) => slot.state === 'free').length;
+  if (free >= wanted) return;
+  const step = Math.max(SMALLEST_GROWTH, Math.ceil(slots.length / 10));
+  const grown = slots.length + Math.ceil((wanted - free) / step) * step;
+  while (slots.length < Math.min(grown, MOST_SLOTS)) slots.push(NEVER_USED);
+}
+
+function noSlotLeft({ address, port }: Endpoint): Refusal {
+  return { address, port, reason: `no slot left: HAProxy takes ${MOST_SLOTS} servers in a backend` };
+}
+
+function sameSlot(one: Slot, other: Slot): boolean {
+  if (one.state !== 'serving' || other.state !== 'serving') return false;
+  return (
+    sameEndpoint(one, other) &&
+    one.weight === other.weight &&
+    one.sinceMs === other.sinceMs &&
+    one.withheld?.sinceMs === other.withheld?.sinceMs &&
+    one.withheld?.untilMs === other.withheld?.untilMs &&
+    one.withheld?.reason === other.withheld?.reason
+  );
+}
+
+/** Departures fall out of the window by themselves; that alone is no news to publish. */
+function sameButForDepartures(previous: BackendSlots, next: BackendSlots): boolean {
+  return (
+    previous.service === next.service &&
+    previous.server === next.server &&
+    previous.slots.length === next.slots.length &&
+    previous.slots.every((slot, index) => slot === next.slots[index]) &&
+    previous.refused.length === next.refused.length &&
+    previous.refused.every((refusal, index) => sameRefusal(refusal, next.refused[index]))
+  );
+}
+
+function sameRefusal(one: Refusal, other: Refusal | undefined): boolean {
+  return one.address === other?.address && one.port === other.port && one.reason === other.reason;
+}

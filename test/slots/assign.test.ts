@@ -1,0 +1,220 @@
+import { describe, expect, test } from 'vitest';
+import { endpointKey } from '../../lib/model/endpoint.ts';
+import type { BackendPolicy } from '../../lib/model/fleet.ts';
+import type { Reading } from '../../lib/model/service-entry.ts';
+import type { BackendSlots, Slot } from '../../lib/model/slot-table.ts';
+import { assignBackend, MOST_SLOTS } from '../../lib/slots/assign.ts';
+import { endpoint, policy, reading } from './records.ts';
+
+/** One line a slot: `serving 10.0.0.1:8080`, `withheld …`, `draining …`, `free`. */
+function shown(slot: Slot): string {
+  if (slot.state === 'free') return 'free';
+  const withheld = slot.state === 'serving' && slot.withheld !== null;
+  return `${withheld ? 'withheld' : slot.state} ${endpointKey(slot)}`;
+}
+
+/** Plays readings one after the other, each at its time, and returns the last table. */
+function play(rules: BackendPolicy, ...moments: readonly (readonly [atMs: number, Reading])[]): BackendSlots {
+  const last = moments.reduce<BackendSlots | null>(
+    (previous, [nowMs, now]) => assignBackend({ previous, reading: now, policy: rules, nowMs }),
+    null,
+  );
+  if (last === null) throw new Error('a play needs a reading');
+  return last;
+}
+
+const one = endpoint(1);
+const two = endpoint(2);
+const three = endpoint(3);
+
+describe('slots', () => {
+  test('are given in order to endpoints in order, on the first reading', () => {
+    const table = play(policy({ slots: 3 }), [1000, reading([one, two])]);
+    expect(table.slots.map(shown)).toEqual(['serving 10.0.0.1:8080', 'serving 10.0.0.2:8080', 'free']);
+  });
+
+  test('stay with their endpoint when others come and go', () => {
+    const table = play(policy({ slots: 3 }), [1000, reading([one, two])], [2000, reading([two, three])]);
+    expect(table.slots.map(shown)).toEqual([
+      'draining 10.0.0.1:8080',
+      'serving 10.0.0.2:8080',
+      'serving 10.0.0.3:8080',
+    ]);
+  });
+
+  test('are given back to an endpoint that returns while its slot is free', () => {
+    const rules = policy({ slots: 4, drainMs: 0 });
+    const table = play(rules, [1, reading([one, two])], [2, reading([two])], [3, reading([one, two, three])]);
+    expect(table.slots.map(shown).slice(0, 3)).toEqual([
+      'serving 10.0.0.1:8080',
+      'serving 10.0.0.2:8080',
+      'serving 10.0.0.3:8080',
+    ]);
+  });
+
+  test('that have been free longest are given first', () => {
+    const rules = policy({ slots: 3, drainMs: 0 });
+    const moments: [number, Reading][] = [
+      [1, reading([one, two, three])],
+      [2, reading([one, three])],
+      [3, reading([three])],
+      [4, reading([three, endpoint(4)])],
+    ];
+    expect(play(rules, ...moments).slots.map(shown)).toEqual([
+      'free',
+      'serving 10.0.0.4:8080',
+      'serving 10.0.0.3:8080',
+    ]);
+  });
+
+  test('grow in a step when fewer than `spare` are free, and never shrink', () => {
+    const rules = policy({ slots: 3, spare: 2 });
+    const grown = play(rules, [1, reading([one, two])]);
+    expect(grown.slots).toHaveLength(13);
+    expect(
+      assignBackend({ previous: grown, reading: reading([one]), policy: rules, nowMs: 2 }).slots,
+    ).toHaveLength(13);
+  });
+
+  test('never exceed what HAProxy takes; who finds none is refused by name', () => {
+    const many = Array.from({ length: MOST_SLOTS + 1 }, (_, index) => endpoint(index + 1));
+    const table = play(policy(), [1, reading(many)]);
+    expect(table.slots).toHaveLength(MOST_SLOTS);
+    expect(table.refused).toHaveLength(1);
+    expect(table.refused[0]?.reason).toContain('no slot left');
+  });
+
+  test('take the weight of their endpoint, or none when `weights` is off', () => {
+    const heavy = reading([endpoint(1, 7)]);
+    expect(play(policy(), [1, heavy]).slots[0]).toMatchObject({ weight: 7 });
+    expect(play(policy({ weights: false }), [1, heavy]).slots[0]).toMatchObject({ weight: null });
+  });
+});
+
+describe('a departure', () => {
+  test.each([
+    { what: 'deregistered: drains', leaving: undefined, state: 'draining' },
+    { what: 'in maintenance: drains', leaving: 'maintenance' as const, state: 'draining' },
+    { what: 'critical: is free at once', leaving: 'critical' as const, state: 'free' },
+  ])('$what', ({ leaving, state }) => {
+    const gone = leaving === undefined ? [] : [{ ...one, because: leaving }];
+    const table = play(policy(), [1, reading([one, two])], [2, reading([two], { leaving: gone })]);
+    expect(table.slots[0]?.state).toBe(state);
+  });
+
+  test('drains until `drain` has passed, then its slot is free', () => {
+    const moments: [number, Reading][] = [
+      [1000, reading([one, two])],
+      [2000, reading([two])],
+    ];
+    expect(play(policy(), ...moments, [31_999, reading([two])]).slots[0]?.state).toBe('draining');
+    expect(play(policy(), ...moments, [32_000, reading([two])]).slots[0]?.state).toBe('free');
+  });
+
+  test('that comes back while it drains serves again in its slot', () => {
+    const table = play(policy(), [1, reading([one, two])], [2, reading([two])], [3, reading([one, two])]);
+    expect(table.slots.slice(0, 2).map(shown)).toEqual(['serving 10.0.0.1:8080', 'serving 10.0.0.2:8080']);
+  });
+});
+
+describe('an answer without endpoints', () => {
+  const served: [number, Reading] = [1, reading([one, two])];
+
+  test('leaves everybody serving, withheld without end', () => {
+    const table = play(policy(), served, [2, reading([])], [3_600_000, reading([])]);
+    expect(table.slots.slice(0, 2).map(shown)).toEqual(['withheld 10.0.0.1:8080', 'withheld 10.0.0.2:8080']);
+    expect(table.slots[0]).toMatchObject({ withheld: { sinceMs: 2, untilMs: null } });
+  });
+
+  test('does not count towards `hold` for the answers that follow', () => {
+    const table = play(policy({ keep: 0.9 }), served, [2, reading([])], [3_600_000, reading([one])]);
+    expect(table.slots[1]).toMatchObject({ withheld: { sinceMs: 3_600_000, untilMs: 3_660_000 } });
+  });
+
+  test('empties the backend where `allow_empty` says so', () => {
+    const table = play(policy({ allowEmpty: true, drainMs: 0 }), served, [2, reading([])]);
+    expect(table.slots.every((slot) => slot.state === 'free')).toBe(true);
+  });
+});
+
+describe('the guard', () => {
+  const ten = Array.from({ length: 10 }, (_, index) => endpoint(index + 1));
+  const guarded = policy({ slots: 12, keep: 0.5, drainMs: 0 });
+  const serving = (table: BackendSlots) => table.slots.filter((slot) => slot.state === 'serving').length;
+
+  test('lets at most `1 - keep` go at once, and withholds the rest with a reason and an end', () => {
+    const table = play(guarded, [0, reading(ten)], [100_000, reading(ten.slice(8))]);
+    expect(serving(table)).toBe(5);
+    expect(table.slots.filter((slot) => slot.state === 'serving' && slot.withheld !== null)).toHaveLength(3);
+    expect(table.slots.map(shown)).toContain('withheld 10.0.0.8:8080');
+  });
+
+  test('is not eroded by passes that follow within `hold`', () => {
+    const steps = [8, 6, 4, 2].map((left, index): [number, Reading] => [
+      100_000 + 10_000 * index,
+      reading(ten.slice(10 - left)),
+    ]);
+    expect(serving(play(guarded, [0, reading(ten)], ...steps))).toBe(5);
+  });
+
+  test('lets the withheld go when every reading for `hold` has missed them', () => {
+    const table = play(
+      guarded,
+      [0, reading(ten)],
+      [100_000, reading(ten.slice(8))],
+      [160_000, reading(ten.slice(8))],
+    );
+    expect(serving(table)).toBe(2);
+  });
+
+  test('forgets a withheld endpoint that comes back', () => {
+    const back = play(guarded, [0, reading(ten)], [100_000, reading(ten.slice(8))], [110_000, reading(ten)]);
+    expect(back.slots.some((slot) => slot.state === 'serving' && slot.withheld !== null)).toBe(false);
+  });
+
+  test('gives way first to those that Consul names as not ready', () => {
+    const leaving = [{ ...endpoint(10), because: 'critical' as const }];
+    const table = play(guarded, [0, reading(ten)], [100_000, reading(ten.slice(0, 3), { leaving })]);
+    expect(table.slots[9]?.state).toBe('free');
+  });
+});
+
+describe('a table', () => {
+  test('is the very same object when nothing changed', () => {
+    const rules = policy();
+    const table = play(rules, [1, reading([one, two])]);
+    expect(assignBackend({ previous: table, reading: reading([two, one]), policy: rules, nowMs: 9 })).toBe(
+      table,
+    );
+  });
+
+  test('does not change because departures grow old', () => {
+    const rules = policy({ keep: 0.5, drainMs: 0 });
+    const table = play(rules, [1, reading([one, two])], [2, reading([two])]);
+    expect(table.departures).toHaveLength(1);
+    expect(assignBackend({ previous: table, reading: reading([two]), policy: rules, nowMs: 1e9 })).toBe(
+      table,
+    );
+  });
+
+  test('starts from what an instance already serves, as far as Consul knows it', () => {
+    const adopted = new Map([
+      [3, one],
+      [4, endpoint(99)],
+    ]);
+    const table = assignBackend({
+      previous: null,
+      reading: reading([one, two]),
+      policy: policy(),
+      nowMs: 1,
+      adopted,
+    });
+    expect(table.slots.map(shown)).toEqual([
+      'serving 10.0.0.2:8080',
+      'free',
+      'serving 10.0.0.1:8080',
+      'free',
+      'free',
+    ]);
+  });
+});

@@ -1,0 +1,198 @@
+/** Asking Consul for the health entries of a service, over HTTP(S) with the `consul` package. */
+
+import { EventEmitter } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import Consul from 'consul';
+import type { ConsulAddress, TlsFiles } from '../model/fleet.ts';
+import type { ServiceEntry } from '../model/service-entry.ts';
+import { ConsulFailed } from './consul-failed.ts';
+import { parseHealthEntries } from './health-entries.ts';
+import { printable } from './printable.ts';
+
+export interface ConsulReader {
+  /**
+   * What Consul has of `service` now, from a server that knows its leader (Consul's default consistency).
+   * A service that Consul does not know: no entries.
+   *
+   * @param service any name; it is encoded.
+   * @throws ConsulFailed
+   */
+  readService(service: string, signal?: AbortSignal): Promise<ServiceReading>;
+}
+
+export interface ServiceReading {
+  readonly entries: ServiceEntry[];
+  /** `X-Consul-Index`: opaque, for it can be larger than a number holds, and goes down when Consul rebuilt its data. */
+  readonly index: string | null;
+}
+
+export interface ConsulReaderOptions {
+  /** The ACL token; empty or absent: none is sent. It never appears in an error. */
+  readonly token?: string | undefined;
+  /** For one call, from connecting to the last byte; in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** Consul allows 200 connections per client (measured: the next ones are closed without a word). */
+const MOST_CONNECTIONS = 16;
+const RESET = new Set(['ECONNRESET', 'EPIPE']);
+
+/**
+ * Nothing is connected or read before the first call, so nothing is thrown here. Connections are kept for the next
+ * call but do not keep the process alive.
+ */
+export function createConsulReader(address: ConsulAddress, options: ConsulReaderOptions): ConsulReader {
+  let client: Consul | undefined;
+  return {
+    async readService(service, signal) {
+      const call = describeCall(address, service);
+      const failed = (why: string, status: number | null, cause?: unknown) =>
+        new ConsulFailed(call, withoutToken(why, options.token), status, cause);
+      try {
+        client ??= connectTo(address);
+      } catch (error) {
+        throw failed(`cannot use the TLS files: ${messageOf(error)}`, null, error);
+      }
+      if (signal?.aborted === true) throw failed('given up before it was sent', null);
+      const question: Question = { client, service, address, options, signal };
+      const [response, body] = await ask(question).catch((error: unknown) => {
+        if (signal?.aborted === true) throw failed('given up by the caller', null);
+        throw failed(explain(error), responseOf(error)?.statusCode ?? null);
+      });
+      return readAnswer(response, body, failed);
+    },
+  };
+}
+
+type Failure = (why: string, status: number | null, cause?: unknown) => ConsulFailed;
+
+interface Question {
+  readonly client: Consul;
+  readonly service: string;
+  readonly address: ConsulAddress;
+  readonly options: ConsulReaderOptions;
+  readonly signal: AbortSignal | undefined;
+}
+
+type Answer = [response: IncomingMessage, body: unknown];
+
+/** Asks again, once, when the connection was reset: a kept one may have ended while nobody looked. */
+async function ask(question: Question): Promise<Answer> {
+  try {
+    return await askOnce(question);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && RESET.has(String(error.code))) return askOnce(question);
+    throw error;
+  }
+}
+
+async function askOnce({ client, service, address, options, signal }: Question): Promise<Answer> {
+  // The package knows no AbortSignal: an event `cancel` of the context ends a call, and a context that asks for the
+  // response gets it beside the body. Neither is in its types (2.0.1, lib/utils.js and papi 1.1, lib/client.js).
+  const context = Object.assign(new EventEmitter(), { includeResponse: true });
+  const cancel = () => context.emit('cancel');
+  signal?.addEventListener('abort', cancel, { once: true });
+  try {
+    const query = {
+      service,
+      timeout: options.timeoutMs,
+      ctx: context,
+      ...(address.datacenter === null ? {} : { dc: address.datacenter }),
+      ...(options.token === undefined ? {} : { token: options.token }),
+    };
+    return (await client.health.service(query)) as Answer;
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+  }
+}
+
+function readAnswer(response: IncomingMessage, body: unknown, failed: Failure): ServiceReading {
+  const status = response.statusCode ?? null;
+  if (body === undefined || Buffer.isBuffer(body) || typeof body === 'string') {
+    const type = response.headers['content-type'] ?? 'no content type';
+    throw failed(`answered ${status} with ${printable(type, 60)} instead of JSON`, status);
+  }
+  if (headerOf(response.headers, 'x-consul-results-filtered-by-acls') === 'true') {
+    throw failed(
+      'left entries out: HITLESS_CONSUL_TOKEN lacks service:read or node:read for some of them',
+      status,
+    );
+  }
+  try {
+    return { entries: parseHealthEntries(body), index: headerOf(response.headers, 'x-consul-index') };
+  } catch (error) {
+    throw failed(`answered ${status}, but ${messageOf(error)}`, status, error);
+  }
+}
+
+function headerOf(headers: IncomingHttpHeaders, name: string): string | null {
+  const value = headers[name];
+  return typeof value === 'string' && value !== '' ? value : null;
+}
+
+/** In Consul's or the system's own words. The error itself goes no further: its fields hold the request's headers. */
+function explain(error: unknown): string {
+  const response = responseOf(error);
+  const words = messageOf(error).replace(/^consul: (?:health\.service: )?/, '');
+  if (response === null) return words;
+  const { statusCode: status, body } = response;
+  if (status >= 200 && status < 300) return `answered ${status}, but ${printable(words, 200)}`;
+  const said =
+    typeof body === 'string' || Buffer.isBuffer(body) ? printable(body.toString().trim(), 200) : '';
+  const hint =
+    status === 403 ? ' (HITLESS_CONSUL_TOKEN is unknown, or lacks service:read and node:read)' : '';
+  return `answered ${status}${said === '' ? '' : `: ${said}`}${hint}`;
+}
+
+/** The package hangs it on its errors when the context asked for it. The body is in plain text where Consul refuses. */
+function responseOf(error: unknown): { readonly statusCode: number; readonly body: unknown } | null {
+  if (!(error instanceof Error) || !('response' in error)) return null;
+  const { response } = error;
+  if (typeof response !== 'object' || response === null || !('statusCode' in response)) return null;
+  if (typeof response.statusCode !== 'number') return null;
+  return { statusCode: response.statusCode, body: 'body' in response ? response.body : null };
+}
+
+/** A host with several addresses fails with one error for each. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}
+
+function withoutToken(text: string, token: string | undefined): string {
+  return token === undefined || token === '' ? text : text.replaceAll(token, '(token)');
+}
+
+function connectTo({ address, tls }: ConsulAddress): Consul {
+  const url = new URL(address);
+  const settings = { keepAlive: true, maxSockets: MOST_CONNECTIONS, ...literalIpv6(url.hostname) };
+  const agent =
+    url.protocol === 'https:' ? new HttpsAgent({ ...settings, ...pemOf(tls) }) : new HttpAgent(settings);
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1`;
+  const options = { baseUrl: url.href, agent };
+  return new Consul(options);
+}
+
+/** The package hands `[::1]` to the resolver with its brackets; what the agent says comes first. */
+function literalIpv6(hostname: string): { host?: string } {
+  return hostname.startsWith('[') ? { host: hostname.slice(1, -1) } : {};
+}
+
+function pemOf(files: TlsFiles): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+  return {
+    ...(files.ca === undefined ? {} : { ca: readFileSync(files.ca) }),
+    ...(files.cert === undefined ? {} : { cert: readFileSync(files.cert) }),
+    ...(files.key === undefined ? {} : { key: readFileSync(files.key) }),
+  };
+}
+
+function describeCall({ address, datacenter }: ConsulAddress, service: string): string {
+  const url = new URL(address);
+  url.username = '';
+  url.password = '';
+  const query = datacenter === null ? '' : `?dc=${encodeURIComponent(datacenter)}`;
+  const at = url.href.replace(/\/+$/, '');
+  return `GET /v1/health/service/${encodeURIComponent(service)}${query} at ${at}`;
+}

@@ -1,0 +1,108 @@
+/**
+ * Consul's health entries, from outside to inside: the answer of `/v1/health/service/NAME`, which is also the body
+ * that a watch of type `service` posts (measured on Consul 1.8.7: byte for byte the same shape).
+ */
+
+import * as v from 'valibot';
+import type { HealthStatus, ServiceEntry } from '../model/service-entry.ts';
+import { printable } from './printable.ts';
+
+/** What we use of an entry, and nothing else: Consul adds fields with every release. */
+const HealthEntries = v.array(
+  v.object({
+    Node: v.object({ Address: v.nullish(v.string(), '') }),
+    Service: v.object({
+      Address: v.nullish(v.string(), ''),
+      Port: v.pipe(v.number(), v.finite()),
+      Tags: v.nullish(v.array(v.string()), []),
+      Weights: v.nullish(
+        v.object({
+          Passing: v.nullish(v.pipe(v.number(), v.finite()), 1),
+          Warning: v.nullish(v.pipe(v.number(), v.finite()), 1),
+        }),
+        { Passing: 1, Warning: 1 },
+      ),
+    }),
+    Checks: v.nullish(v.array(v.object({ CheckID: v.string(), Status: v.string() })), []),
+  }),
+);
+
+type Check = v.InferOutput<typeof HealthEntries>[number]['Checks'][number];
+
+/** The data is something else than health entries, as a whole; sending the same again will not help. */
+export class NotHealthEntries extends Error {
+  override readonly name = 'NotHealthEntries';
+  readonly code = 'CONSUL_NOT_HEALTH_ENTRIES';
+  /** What it was instead, short and printable. */
+  readonly got: string;
+
+  constructor(got: string) {
+    super(
+      'expected the body of a watch of type "service", as of /v1/health/service: ' +
+        `an array of {Node, Service, Checks}; got ${got}`,
+    );
+    this.got = got;
+  }
+}
+
+/**
+ * Reads health entries, in Consul's order.
+ *
+ * Accepted: any array of entries, `[]` too (which also a `checks` or an `event` watch may send: an empty array does
+ * not say what it is empty of), with unknown fields, and without `Tags`, `Weights`, `Checks` or an address.
+ * Neither addresses nor ports are judged here; see reading.ts.
+ *
+ * @param data parsed JSON.
+ * @throws NotHealthEntries for anything else, such as what watches of other types send; one entry that cannot be
+ *   read spoils all, for Consul does not write such a thing.
+ */
+export function parseHealthEntries(data: unknown): ServiceEntry[] {
+  const parsed = v.safeParse(HealthEntries, data, { abortEarly: true, abortPipeEarly: true });
+  if (!parsed.success) throw new NotHealthEntries(describe(data, parsed.issues[0]));
+  return parsed.output.map(({ Node, Service, Checks }) => ({
+    address: Service.Address === '' ? Node.Address : Service.Address,
+    port: Service.Port,
+    tags: Service.Tags,
+    status: worstOf(Checks),
+    weights: { passing: Service.Weights.Passing, warning: Service.Weights.Warning },
+  }));
+}
+
+/**
+ * Checks of the node stand beside those of the service. Consul shows a maintenance as a critical check with a
+ * reserved id, so it is told from a failing one by that. No checks: passing. A status we do not know: critical.
+ */
+function worstOf(checks: readonly Check[]): HealthStatus {
+  if (checks.some(isMaintenance)) return 'maintenance';
+  if (checks.every((check) => check.Status === 'passing')) return 'passing';
+  return checks.every((check) => check.Status === 'passing' || check.Status === 'warning')
+    ? 'warning'
+    : 'critical';
+}
+
+function isMaintenance(check: Check): boolean {
+  return check.CheckID === '_node_maintenance' || check.CheckID.startsWith('_service_maintenance:');
+}
+
+function describe(data: unknown, issue: v.BaseIssue<unknown>): string {
+  if (!Array.isArray(data)) return shapeOf(data);
+  const at = issue.path?.[0]?.key;
+  const entry: unknown = typeof at === 'number' ? data[at] : undefined;
+  const where = issue.path?.slice(1).map(({ key }) => String(key));
+  if (where === undefined || where.length === 0) return `an array with ${shapeOf(entry)} in it`;
+  return printable(
+    `an array whose entry ${String(at)} (${shapeOf(entry)}) has at ${where.join('.')}: ${issue.message}`,
+    300,
+  );
+}
+
+function shapeOf(data: unknown): string {
+  if (data === undefined) return 'nothing';
+  if (data === null) return 'null';
+  if (Array.isArray(data)) return 'an array';
+  if (typeof data !== 'object') return `a ${typeof data}`;
+  const keys = Object.keys(data);
+  if (keys.length === 0) return 'an empty object';
+  const shown = keys.slice(0, 4).map((key) => printable(key, 30));
+  return `an object with ${shown.join(', ')}${keys.length > shown.length ? ', …' : ''}`;
+}

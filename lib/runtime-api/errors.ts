@@ -1,6 +1,10 @@
 /** What can go wrong between us and one HAProxy process. */
 
-/** HAProxy understood the command and said no. Sending it again will not help. */
+/**
+ * HAProxy said no, or something that is not known as a yes for this command. Sending it again will not help.
+ *
+ * For `Permission denied` the message also says what the operator has to change.
+ */
 export class CommandRefused extends Error {
   override readonly name = 'CommandRefused';
   readonly code = 'RUNTIME_API_COMMAND_REFUSED';
@@ -9,9 +13,32 @@ export class CommandRefused extends Error {
   readonly reply: string;
 
   constructor(command: string, reply: string) {
-    super(`HAProxy refused \`${command}\`: ${reply}`);
+    super(`HAProxy refused \`${command}\`: ${reply}${adviceFor(reply)}`);
     this.command = command;
     this.reply = reply;
+  }
+}
+
+function adviceFor(reply: string): string {
+  return reply.startsWith('Permission denied')
+    ? ' (this Runtime API may only read: give its `stats socket` line in haproxy.cfg `level admin`)'
+    : '';
+}
+
+/**
+ * HAProxy answered a `show` command in a format that this version of Hitless does not know. Neither a refusal nor a
+ * lost session: the same HAProxy will answer the same again.
+ */
+export class ReplyNotUnderstood extends Error {
+  override readonly name = 'ReplyNotUnderstood';
+  readonly code = 'RUNTIME_API_REPLY_NOT_UNDERSTOOD';
+  readonly command: string;
+  readonly why: string;
+
+  constructor(command: string, why: string) {
+    super(`cannot read what HAProxy answered to \`${command}\`: ${why}`);
+    this.command = command;
+    this.why = why;
   }
 }
 

@@ -1,0 +1,71 @@
+/**
+ * Splits the byte stream of a Runtime API in prompt mode into replies.
+ *
+ * After `prompt`, every line that is sent is answered by one reply, and every reply ends with a newline and the
+ * prompt `> `; a command with nothing to say is answered by that end alone. No reply contains a line that begins
+ * with `> `. Measured as identical on HAProxy 2.2, 2.6, 3.0 and 3.2.
+ *
+ * Does no I/O: feed it chunks cut anywhere, even inside a UTF-8 character or inside the end of a reply.
+ */
+
+/** What ends a reply; also the whole answer to `prompt`. */
+export const REPLY_END = '\n> ';
+
+/** 16 MiB: `show stat` of 5,000 servers is 1.6 MB, so this is not an answer any more. */
+const LARGEST_REPLY = 16 * 1024 * 1024;
+
+export class ReplyDecoder {
+  readonly #largest: number;
+  /** Chunks of the reply that is still coming in; they do not contain {@link REPLY_END}. */
+  #received: Buffer[] = [];
+  #size = 0;
+  /** The last bytes received, which may be the beginning of {@link REPLY_END}. */
+  #tail: Uint8Array = Buffer.alloc(0);
+
+  /** @param largest bytes that may wait for the end of their reply. */
+  constructor(largest: number = LARGEST_REPLY) {
+    this.#largest = largest;
+  }
+
+  /**
+   * Returns the replies that `chunk` completed, in order; often none. A reply is given as HAProxy wrote it, its own
+   * trailing newlines included: `No such server.\n`, or the empty string where HAProxy had nothing to say.
+   *
+   * @throws RangeError when a reply does not end within the ceiling; the decoder is of no use after that.
+   */
+  push(chunk: Uint8Array): string[] {
+    const bytes = Buffer.concat([this.#tail, chunk]);
+    const replies: string[] = [];
+    let start = 0;
+    for (;;) {
+      const end = bytes.indexOf(REPLY_END, start);
+      if (end === -1) break;
+      replies.push(this.#complete(bytes.subarray(start, end)));
+      start = end + REPLY_END.length;
+    }
+    this.#keep(bytes.subarray(start));
+    return replies;
+  }
+
+  /** True when no half-received reply is waiting: the stream may end here. */
+  get atBoundary(): boolean {
+    return this.#size + this.#tail.length === 0;
+  }
+
+  #complete(last: Buffer): string {
+    const reply = Buffer.concat([...this.#received, last]).toString('utf8');
+    this.#received = [];
+    this.#size = 0;
+    return reply;
+  }
+
+  #keep(rest: Buffer): void {
+    const body = Math.max(0, rest.length - (REPLY_END.length - 1));
+    if (body > 0) this.#received.push(rest.subarray(0, body));
+    this.#size += body;
+    this.#tail = rest.subarray(body);
+    if (this.#size + this.#tail.length > this.#largest) {
+      throw new RangeError(`a reply did not end within ${this.#largest} bytes`);
+    }
+  }
+}

@@ -1,0 +1,52 @@
+/** A session with one HAProxy process, over any stream of bytes. */
+
+import type { Duplex } from 'node:stream';
+import { encodeChange } from './commands/change.ts';
+import type { CommandCodec } from './commands/codec.ts';
+import { showInfo } from './commands/show-info.ts';
+import { showServersState } from './commands/show-servers-state.ts';
+import { showStat } from './commands/show-stat.ts';
+import { Pipeline } from './pipeline.ts';
+import { type Conversation, enterPromptMode } from './prompt-mode.ts';
+import type { RuntimeSession } from './runtime-session.ts';
+
+/**
+ * Starts a session on a connected stream and owns that stream from then on.
+ *
+ * @param conversation its signal bounds the whole session, not only the start.
+ * @throws InstanceUnreachable when it is not a Runtime API that answers.
+ */
+export async function startSession(stream: Duplex, conversation: Conversation): Promise<RuntimeSession> {
+  await enterPromptMode(stream, conversation);
+  const pipeline = new Pipeline(stream, conversation);
+
+  const show = async <Asked, Answer>(command: CommandCodec<Asked, Answer>, asked: Asked): Promise<Answer> => {
+    const [reply = ''] = await pipeline.ask([command.encode(asked)]);
+    return command.read(asked, reply);
+  };
+  return {
+    /** Every command is encoded before the first is written, so that a RangeError means that nothing was sent. */
+    async send(commands) {
+      const changes = commands.map(encodeChange);
+      const replies = await pipeline.ask(changes.map(({ line }) => line));
+      return changes.map((change, index) => change.read(replies[index] ?? ''));
+    },
+
+    async readServers(backend) {
+      return show(showServersState, backend === undefined ? {} : { backend });
+    },
+
+    async readInfo() {
+      return show(showInfo, undefined);
+    },
+
+    async readSessions(backend) {
+      const sessions = await show(showStat, { backend, of: 'one' });
+      return sessions.size > 0 ? sessions : show(showStat, { backend, of: 'all' });
+    },
+
+    close() {
+      return pipeline.close();
+    },
+  };
+}

@@ -1,0 +1,47 @@
+/** Which TLS a `tls://` instance is spoken to with: our files, its name, and its certificate always verified. */
+
+import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { type ConnectionOptions, createSecureContext, type SecureContext } from 'node:tls';
+import type { TlsFiles } from '../model/fleet.ts';
+
+/**
+ * Without `ca` the certificate authorities of Node.js are trusted. Without `cert` and `key` no client certificate is
+ * shown.
+ *
+ * @param host an IP address must be in the certificate as such, and is not sent as a server name (RFC 6066, 3).
+ * @throws Error naming the file that cannot be read, or why the files are no use.
+ */
+export async function tlsOptions(host: string, files: TlsFiles): Promise<ConnectionOptions> {
+  return {
+    secureContext: await secureContext(files),
+    host,
+    rejectUnauthorized: true,
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+  };
+}
+
+async function secureContext(files: TlsFiles): Promise<SecureContext> {
+  const [ca, cert, key] = await Promise.all([
+    pem('tls.ca', files.ca),
+    pem('tls.cert', files.cert),
+    pem('tls.key', files.key),
+  ]);
+  try {
+    return createSecureContext({ ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) });
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    throw new Error(`tls.ca, tls.cert and tls.key cannot be used together: ${words}`, { cause: error });
+  }
+}
+
+async function pem(setting: string, path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new Error(`cannot read ${setting}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}

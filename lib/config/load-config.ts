@@ -1,0 +1,34 @@
+/** hitless.yml from disk. */
+
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { HitlessConfig } from '../model/fleet.ts';
+import { ConfigInvalid } from './config-invalid.ts';
+import { parseConfig } from './parse-config.ts';
+
+/**
+ * Reads the configuration file and the templates it names; paths in it are relative to its folder and come back
+ * absolute. TLS files are not opened.
+ *
+ * @throws ConfigInvalid with everything that is wrong: a file that is missing or cannot be read, too.
+ */
+export async function loadConfig(path: string): Promise<HitlessConfig> {
+  return parseConfig(await textOf(path), {
+    file: path,
+    folder: dirname(resolve(path)),
+    readTemplate: (template) => readFileSync(template, 'utf8'),
+  });
+}
+
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    const problem = missing
+      ? 'there is no such file (name another one with --config)'
+      : `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    throw new ConfigInvalid(path, [{ line: null, key: '', problem }], error);
+  }
+}

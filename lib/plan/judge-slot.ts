@@ -45,7 +45,7 @@ export interface SlotRules {
   readonly placeholder: EndpointAddress;
   /** The weight of a slot that the table gives no weight, and of a parked one. */
   readonly standardWeight: number;
-  /** Addresses at which several servers stand in maint: nobody's endpoint, only where a server-template put them. */
+  /** Addresses at which several unmarked servers stand in maint: a server-template put them there, no operator. */
   readonly isTemplateAddress: (endpoint: EndpointAddress) => boolean;
 }
 

@@ -95,7 +95,8 @@ function rulesOf(policy: BackendPolicy, table: BackendSlots, { servers }: Backen
   const slots = table.slots.flatMap((_, index) => servers.get(slotName(table, index + 1)) ?? []);
   const crowd = new Map<string, number>();
   for (const seen of slots) {
-    if (seen.admin === 'maint') crowd.set(endpointKey(seen), (crowd.get(endpointKey(seen)) ?? 0) + 1);
+    if (seen.admin === 'maint' && seen.weight > 0)
+      crowd.set(endpointKey(seen), (crowd.get(endpointKey(seen)) ?? 0) + 1);
   }
   // A slot that was rendered while it drained has the configured weight 0; its neighbours tell the real one.
   const configured = Math.max(0, ...slots.map((seen) => seen.configuredWeight));
@@ -132,6 +133,8 @@ function stagesOf(judged: readonly Judged[], observation: BackendObservation, ru
         make.second.push(intoRotation(seen, verdict.endpoint, verdict.weight));
         break;
       case 'ready':
+        // First of all, while its neighbours still show that this is a template's address and not an operator's doing.
+        if (seen.weight !== 0) make.first.unshift(step(seen, mark(seen), { weight: 0 }));
         make.second.push(intoRotation(seen, verdict.endpoint, verdict.weight));
         break;
       case 'weight':

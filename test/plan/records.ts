@@ -1,0 +1,91 @@
+/** Records and a minimal HAProxy (one backend's servers, commands applied at once) for tests of the plan. */
+
+import type { RuntimeCommand } from '../../lib/model/command.ts';
+import type { EndpointAddress } from '../../lib/model/endpoint.ts';
+import type { ObservedServer } from '../../lib/model/observed.ts';
+import type { Plan, Stage } from '../../lib/model/plan.ts';
+import type { BackendSlots, Slot } from '../../lib/model/slot-table.ts';
+import { planBackend } from '../../lib/plan/plan-backend.ts';
+import { policy } from '../slots/records.ts';
+
+export const PLACEHOLDER: EndpointAddress = { address: '0.0.0.0', port: 80 };
+
+const MASK = { ready: 0, drain: 8, maint: 1 };
+
+/** A slot of be_template as an instance shows it: parked, in maint, weight 1, unless told otherwise. */
+export function seen(number: number, differs: Partial<ObservedServer> = {}): ObservedServer {
+  const admin = differs.admin ?? 'maint';
+  return {
+    backend: 'be_template',
+    server: `websrv${number}`,
+    ...PLACEHOLDER,
+    admin,
+    adminMask: MASK[admin],
+    operational: admin === 'maint' ? 'stopped' : 'running',
+    weight: 1,
+    configuredWeight: 1,
+    ...differs,
+  };
+}
+
+export function table(...slots: readonly Slot[]): BackendSlots {
+  return { service: 'my-cluster', server: 'websrv', slots, departures: [], refused: [] };
+}
+
+export function serving(endpoint: EndpointAddress, weight: number | null = 1): Slot {
+  const { address, port } = endpoint;
+  return { state: 'serving', address, port, weight, sinceMs: 1, withheld: null };
+}
+
+export function draining(endpoint: EndpointAddress): Slot {
+  const { address, port } = endpoint;
+  return { state: 'draining', address, port, weight: 1, sinceMs: 1, untilMs: 30_001 };
+}
+
+export const FREE: Slot = { state: 'free', freedAtMs: 0, last: null };
+
+export function planOf(
+  slots: BackendSlots,
+  servers: readonly ObservedServer[],
+  differs: Partial<Parameters<typeof planBackend>[2]> = {},
+  rules = policy(),
+): Plan {
+  const observation = { servers: byName(servers), heldBefore: [], sessions: new Map(), ...differs };
+  return planBackend(rules, slots, observation);
+}
+
+export function byName(servers: readonly ObservedServer[]): Map<string, ObservedServer> {
+  return new Map(servers.map((server) => [server.server, server]));
+}
+
+/** What the servers show after one command. */
+export function after(servers: readonly ObservedServer[], command: RuntimeCommand): ObservedServer[] {
+  return servers.map((server) => (server.server === command.server ? changed(server, command) : server));
+}
+
+function changed(server: ObservedServer, command: RuntimeCommand): ObservedServer {
+  switch (command.kind) {
+    case 'set-addr':
+      return { ...server, address: command.address, port: command.port };
+    case 'set-weight':
+      return { ...server, weight: command.weight };
+    case 'set-state':
+      return { ...server, admin: command.state, adminMask: MASK[command.state] };
+  }
+}
+
+export function commandsOf(stages: readonly Stage[]): RuntimeCommand[] {
+  return stages.flatMap((stage) => stage.steps.flatMap((step) => step.commands));
+}
+
+/** `set-addr websrv1 10.0.0.1:8080`, for reading in a test. */
+export function worded(command: RuntimeCommand): string {
+  switch (command.kind) {
+    case 'set-addr':
+      return `${command.server} addr ${command.address}:${command.port}`;
+    case 'set-weight':
+      return `${command.server} weight ${command.weight}`;
+    case 'set-state':
+      return `${command.server} ${command.state}`;
+  }
+}

@@ -1,0 +1,129 @@
+import { expect, test } from 'vitest';
+import { showServersState } from '../../../lib/runtime-api/commands/show-servers-state.ts';
+import { repliesTo } from '../recorded/replies.ts';
+
+const asked = { backend: 'fixed' };
+
+test('all backends, or one by its name', () => {
+  expect(showServersState.encode({})).toBe('show servers state');
+  expect(showServersState.encode(asked)).toBe('show servers state fixed');
+});
+
+test.each(['', '#1', 'a;b', 'a b'])('a backend called %j never becomes a command', (backend) => {
+  expect(() => showServersState.encode({ backend })).toThrow(RangeError);
+});
+
+test.each(repliesTo('show servers state fixed'))('every server of a backend of HAProxy $release', ({
+  reply,
+}) => {
+  const { servers, raw } = showServersState.read(asked, reply);
+  expect(raw).toBe(reply);
+  expect(servers).toEqual([
+    {
+      backend: 'fixed',
+      server: 'serving',
+      address: '127.0.0.2',
+      port: 8080,
+      admin: 'ready',
+      adminMask: 0,
+      operational: 'running',
+      weight: 7,
+      configuredWeight: 7,
+    },
+    {
+      backend: 'fixed',
+      server: 'six',
+      address: '2001:db8::1',
+      port: 8080,
+      admin: 'maint',
+      adminMask: 5,
+      operational: 'stopped',
+      weight: 256,
+      configuredWeight: 1,
+    },
+    expect.objectContaining({ server: 'local', address: '-', port: 0, admin: 'ready' }),
+    expect.objectContaining({ server: 'tracked', address: '127.0.0.3', port: 80, admin: 'maint' }),
+    expect.objectContaining({ server: 'tracking', port: 81, admin: 'maint', adminMask: 2 }),
+  ]);
+});
+
+test.each(repliesTo('show servers state empty'))('HAProxy $release, backend without servers: none', ({
+  reply,
+}) => {
+  expect(showServersState.read(asked, reply).servers).toEqual([]);
+});
+
+test.each([
+  ...repliesTo('show servers state nope'),
+  ...repliesTo('show servers state nope', 'severity-number'),
+  ...repliesTo('show servers state nope', 'severity-string'),
+])('a backend that HAProxy $release does not have is a refusal', ({ reply }) => {
+  expect(() => showServersState.read({ backend: 'nope' }, reply)).toThrow(
+    expect.objectContaining({
+      code: 'RUNTIME_API_COMMAND_REFUSED',
+      command: 'show servers state nope',
+      reply: "Can't find backend.",
+    }),
+  );
+});
+
+test.each(repliesTo('hitless is not a command'))('the help text of HAProxy $release is a refusal', ({
+  reply,
+}) => {
+  expect(() => showServersState.read(asked, reply)).toThrow(
+    expect.objectContaining({ code: 'RUNTIME_API_COMMAND_REFUSED' }),
+  );
+});
+
+const HEADER = '# be_name srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_port';
+
+test('columns are found by name, in any order and between unknown ones', () => {
+  const header =
+    '# new srv_port srv_iweight srv_uweight srv_admin_state srv_op_state srv_addr srv_name be_name';
+  const { servers } = showServersState.read({}, `1\n${header}\n? 80 1 2 12 3 10.0.0.1 s1 b\n`);
+  expect(servers).toEqual([
+    {
+      backend: 'b',
+      server: 's1',
+      address: '10.0.0.1',
+      port: 80,
+      admin: 'drain',
+      adminMask: 12,
+      operational: 'stopping',
+      weight: 2,
+      configuredWeight: 1,
+    },
+  ]);
+});
+
+test.each([
+  { printed: '::ffff:10.0.0.1', canonical: '10.0.0.1' },
+  { printed: '2001:DB8:0::1', canonical: '2001:db8::1' },
+  { printed: '0.0.0.0', canonical: '0.0.0.0' },
+  { printed: '::', canonical: '::' },
+  { printed: '-', canonical: '-' },
+])('$printed is read as $canonical', ({ printed, canonical }) => {
+  const { servers } = showServersState.read({}, `1\n${HEADER}\nb s1 ${printed} 2 0 1 1 80\n`);
+  expect(servers[0]?.address).toBe(canonical);
+});
+
+test.each([
+  { what: 'another format version', reply: `2\n${HEADER}\n`, why: /version 2/ },
+  { what: 'no header', reply: '1\n', why: /no column be_name/ },
+  { what: 'a missing column', reply: `1\n${HEADER.replace(' srv_port', '')}\n`, why: /no column srv_port$/ },
+  { what: 'a line that was cut off', reply: `1\n${HEADER}\nb s1 10.0.0.1\n`, why: /without srv_op_state/ },
+  {
+    what: 'an unknown op_state',
+    reply: `1\n${HEADER}\nb s1 10.0.0.1 4 0 1 1 80\n`,
+    why: /4 is no srv_op_state/,
+  },
+  {
+    what: 'a weight that is no number',
+    reply: `1\n${HEADER}\nb s1 10.0.0.1 2 0 x 1 80\n`,
+    why: /x is no srv_uweight/,
+  },
+])('$what is not guessed at', ({ reply, why }) => {
+  expect(() => showServersState.read(asked, reply)).toThrow(
+    expect.objectContaining({ code: 'RUNTIME_API_REPLY_NOT_UNDERSTOOD', why: expect.stringMatching(why) }),
+  );
+});

@@ -1,0 +1,23 @@
+/** The part of a reply that is the same whenever the same HAProxy is asked. */
+
+import type { Exchange } from './conversation.ts';
+
+/** Times become `T`; of tables and help texts stays what Hitless reads. */
+export function stable({ send, reply }: Pick<Exchange, 'send' | 'reply'>): string {
+  if (send.startsWith('show servers state ')) return reply.replaceAll(TIME_SINCE_LAST_CHANGE, '$1T ');
+  if (send === 'show info\n')
+    return linesThat(reply, /^(?:Name|Version|Pid|Uptime_sec): /, (line) => line.split(':', 1));
+  if (send.startsWith('show stat ') && reply.startsWith('#')) {
+    return linesThat(reply, /^\S+,|^# /, (line) => line.split(',', 5));
+  }
+  if (send.startsWith('hitless')) return reply.slice(0, 'Unknown command'.length);
+  return reply;
+}
+
+/** The tenth column of a line that begins with a number. */
+const TIME_SINCE_LAST_CHANGE = /^(\d+ (?:\S+ ){8})\d+ /gm;
+
+function linesThat(reply: string, form: RegExp, keep: (line: string) => string[]): string {
+  const lines = reply.split('\n').filter((line) => form.test(line));
+  return lines.map((line) => keep(line).join()).join('\n');
+}

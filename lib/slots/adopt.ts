@@ -1,33 +1,47 @@
 /** First contact: reading the assignment of load balancers that already serve. */
 
-import { type EndpointAddress, endpointKey } from '../model/endpoint.ts';
+import { type Endpoint, type EndpointAddress, endpointKey } from '../model/endpoint.ts';
+import { parseIpAddress } from '../model/ip-address.ts';
 import type { ObservedServer } from '../model/observed.ts';
 
+export interface AdoptableSlots {
+  /** By slot number: who is there now, whether Consul has it or not. */
+  readonly slots: ReadonlyMap<number, Endpoint>;
+  /** Whether any of them is an endpoint that Consul has ready. */
+  readonly servesAny: boolean;
+}
+
 /**
- * Which slot number serves whom on one instance, for the endpoints that Consul has ready. Null when none of its slots
- * serves any of them: then it has nothing to teach.
+ * Who is in which slot on one instance; null when no slot is in use.
  *
- * A server in maintenance at one endpoint's address keeps its slot too (an operator put it there), unless several
- * stand at that address: then it is only where a `server-template` put them.
+ * Everybody in rotation counts, for taking somebody out is the guard's business. A server in maintenance counts when
+ * it stands alone at the address of a ready endpoint: an operator put it there. Several at one address are only
+ * where a `server-template` put them.
  *
- * @param servers of one backend; servers whose name is not `prefix` and a number are not slots.
+ * @param servers of one backend; a server whose name is not `prefix` and a number is not a slot.
  */
 export function adoptableSlots(
   servers: readonly ObservedServer[],
   prefix: string,
   endpoints: readonly EndpointAddress[],
-): ReadonlyMap<number, EndpointAddress> | null {
+): AdoptableSlots | null {
   const known = new Set(endpoints.map(endpointKey));
   const crowd = Map.groupBy(servers, endpointKey);
-  const slots = servers.flatMap((seen) => {
+  const used = servers.flatMap((seen) => {
     const number = slotNumber(seen.server, prefix);
-    return number === undefined || !known.has(endpointKey(seen)) ? [] : [{ number, seen }];
+    if (number === undefined || seen.port === 0 || parseIpAddress(seen.address) !== seen.address) return [];
+    const alone = known.has(endpointKey(seen)) && crowd.get(endpointKey(seen))?.length === 1;
+    return seen.admin === 'maint' && !alone ? [] : [{ number, seen }];
   });
-  if (!slots.some(({ seen }) => seen.admin !== 'maint')) return null;
-  const alone = slots.filter(
-    ({ seen }) => seen.admin !== 'maint' || (crowd.get(endpointKey(seen))?.length ?? 0) === 1,
-  );
-  return new Map(alone.map(({ number, seen }) => [number, { address: seen.address, port: seen.port }]));
+  if (!used.some(({ seen }) => seen.admin !== 'maint')) return null;
+  return {
+    slots: new Map(used.map(({ number, seen }) => [number, endpointOf(seen)])),
+    servesAny: used.some(({ seen }) => seen.admin !== 'maint' && known.has(endpointKey(seen))),
+  };
+}
+
+function endpointOf({ address, port, weight }: ObservedServer): Endpoint {
+  return { address, port, weight };
 }
 
 function slotNumber(server: string, prefix: string): number | undefined {

@@ -49,13 +49,13 @@ export interface Assignment {
   readonly policy: BackendPolicy;
   readonly nowMs: number;
   /** First contact: which slot number already serves whom. Ignored when there is a previous table. */
-  readonly adopted?: ReadonlyMap<number, EndpointAddress>;
+  readonly adopted?: ReadonlyMap<number, Endpoint>;
 }
 
 /** Assigns one backend. Returns `previous` itself when nothing about it changes. */
 export function assignBackend(assignment: Assignment): BackendSlots {
   const { previous, reading, policy, nowMs } = assignment;
-  const start = previous?.slots ?? adoptedSlots(assignment.adopted ?? new Map(), reading, policy, nowMs);
+  const start = previous?.slots ?? adoptedSlots(assignment.adopted ?? new Map(), policy, nowMs);
   const slots = declare(start, policy.slots);
   const ready = new Map(reading.endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]));
 
@@ -69,20 +69,16 @@ export function assignBackend(assignment: Assignment): BackendSlots {
   return previous !== null && sameButForDepartures(previous, next) ? previous : next;
 }
 
-/** The slots that the reading confirms, out of those an instance already serves. */
-function adoptedSlots(
-  adopted: ReadonlyMap<number, EndpointAddress>,
-  reading: Reading,
-  policy: BackendPolicy,
-  nowMs: number,
-): Slot[] {
+/** Everybody whom an instance already serves; whether Consul has them too is for the steps that follow. */
+function adoptedSlots(adopted: ReadonlyMap<number, Endpoint>, policy: BackendPolicy, nowMs: number): Slot[] {
   const slots: Slot[] = [];
-  const known = new Set(reading.endpoints.map(endpointKey));
+  const placed = new Set<string>();
   for (const [number, endpoint] of [...adopted].sort(([one], [other]) => one - other)) {
     // An endpoint that two slots serve keeps the first.
-    if (number > MOST_SLOTS || !known.delete(endpointKey(endpoint))) continue;
+    if (number > MOST_SLOTS || placed.has(endpointKey(endpoint))) continue;
+    placed.add(endpointKey(endpoint));
     while (slots.length < number) slots.push(NEVER_USED);
-    slots[number - 1] = serving({ ...endpoint, weight: 0 }, policy, nowMs);
+    slots[number - 1] = serving(endpoint, policy, nowMs);
   }
   return slots;
 }

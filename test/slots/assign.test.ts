@@ -197,7 +197,7 @@ describe('a table', () => {
     );
   });
 
-  test('starts from what an instance already serves, as far as Consul knows it', () => {
+  test('starts from what an instance already serves; who is not in Consul departs like anybody else', () => {
     const adopted = new Map([
       [3, one],
       [4, endpoint(99)],
@@ -213,8 +213,20 @@ describe('a table', () => {
       'serving 10.0.0.2:8080',
       'free',
       'serving 10.0.0.1:8080',
-      'free',
+      'draining 10.0.0.99:8080',
       'free',
     ]);
+  });
+
+  test('that starts while Consul has nothing keeps whom the instance serves', () => {
+    const adopted = new Map([[2, one]]);
+    const table = assignBackend({
+      previous: null,
+      reading: reading([]),
+      policy: policy(),
+      nowMs: 1,
+      adopted,
+    });
+    expect(table.slots.map(shown)[1]).toBe('withheld 10.0.0.1:8080');
   });
 });

@@ -1,0 +1,225 @@
+/** Steps two to four of a pass, for one instance: read, plan, carry out, read back, report. Never throws. */
+
+import { createHash } from 'node:crypto';
+import type { Fleet, Instance } from '../model/fleet.ts';
+import type { ObservedServer } from '../model/observed.ts';
+import type { Change, Plan, Problem } from '../model/plan.ts';
+import type { InstanceReport } from '../model/report.ts';
+import type { SlotTable } from '../model/slot-table.ts';
+import { planInstance } from '../plan/plan-instance.ts';
+import type { RuntimeSession, ServersState } from '../runtime-api/runtime-session.ts';
+import { reportKey, stateSnapshotKey } from '../store/keys.ts';
+import { decodeReport, encodeReport } from '../store/report-document.ts';
+import { carryOut } from './carry-out.ts';
+import type { SyncPorts } from './ports.ts';
+
+export interface ApplyOptions {
+  /** `always`, or `when-due`: when it changed, and at most once in the fleet's `snapshot_every`. */
+  readonly snapshots: 'always' | 'when-due';
+  /** Ends the work on every instance: the invocation's own deadline. */
+  readonly signal?: AbortSignal;
+}
+
+/** A report, and what it says about the pass itself. */
+export interface Applied {
+  readonly report: InstanceReport;
+  readonly changes: readonly Change[];
+  readonly problems: readonly Problem[];
+  readonly tookMs: number;
+}
+
+export async function applyInstance(
+  ports: SyncPorts,
+  fleet: Fleet,
+  table: SlotTable,
+  instance: Instance,
+  options: ApplyOptions,
+): Promise<Applied> {
+  const startedMs = performance.now();
+  const memory = await recall(ports, fleet, instance);
+  const outcome = await applyOverSession(ports, fleet, table, instance, options, memory.report);
+  const { plan, problems } = outcome;
+  const snapshot = await keepSnapshot(ports, fleet, instance, options, memory.report, outcome.state);
+  const reason = reasonOf([...problems, ...snapshot.problems], plan?.missingSlots ?? []);
+  const report: InstanceReport = {
+    version: 1,
+    fleet: fleet.name,
+    instance: instance.name,
+    generation: table.generation,
+    converged: reason === null,
+    reason,
+    pid: outcome.info?.pid ?? null,
+    haproxy: outcome.info?.version ?? memory.report?.haproxy ?? null,
+    observedAtMs: ports.now(),
+    commands: outcome.commands,
+    operatorHeld: plan?.operatorHeld ?? memory.report?.operatorHeld ?? [],
+    missingSlots: plan?.missingSlots ?? memory.report?.missingSlots ?? [],
+    snapshot: snapshot.kept,
+  };
+  // Without the last report what an operator held is unknown, and writing one would forget it.
+  if (memory.known) await keepReport(ports, fleet, memory.report, report);
+  const tookMs = performance.now() - startedMs;
+  tell(ports, fleet, report, tookMs);
+  return { report, changes: plan?.changes ?? [], problems, tookMs };
+}
+
+interface Outcome {
+  readonly info: { readonly pid: number; readonly version: string } | null;
+  readonly plan: Plan | null;
+  readonly state: ServersState | null;
+  readonly commands: number;
+  readonly problems: readonly Problem[];
+}
+
+/** Whatever the instance does, it ends in an outcome: one bad load balancer harms no other. */
+async function applyOverSession(
+  ports: SyncPorts,
+  fleet: Fleet,
+  table: SlotTable,
+  instance: Instance,
+  { signal }: ApplyOptions,
+  memory: InstanceReport | null,
+): Promise<Outcome> {
+  const deadline = AbortSignal.timeout(fleet.timeoutMs);
+  const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
+  let known: Outcome = { info: null, plan: null, state: null, commands: 0, problems: [] };
+  try {
+    const session = await ports.openSession(instance.address, { tls: fleet.tls, signal: either });
+    try {
+      const [info, state] = await Promise.all([session.readInfo(), session.readServers()]);
+      const sessions = await readSessions(session, table, state.servers);
+      const heldBefore = memory !== null && memory.pid !== info.pid ? memory.operatorHeld : [];
+      const plan = planInstance(fleet.backends, table, { servers: state.servers, heldBefore, sessions });
+      known = { info, plan, state, commands: 0, problems: plan.problems };
+      const done = await carryOut(session, plan, state);
+      return { info, plan, ...done, problems: [...plan.problems, ...done.problems] };
+    } finally {
+      await session.close();
+    }
+  } catch (failed) {
+    const reason = failed instanceof Error ? failed.message : String(failed);
+    return { ...known, state: null, problems: [...known.problems, { backend: '', slot: null, reason }] };
+  }
+}
+
+/** Who is still connected matters only where something drains, and costs a command for each such backend. */
+async function readSessions(session: RuntimeSession, table: SlotTable, servers: readonly ObservedServer[]) {
+  const present = new Set(servers.map((server) => server.backend));
+  const backends = Object.entries(table.backends)
+    .filter(([name, { slots }]) => present.has(name) && slots.some((slot) => slot.state === 'draining'))
+    .map(([name]) => name);
+  return new Map(
+    await Promise.all(
+      backends.map(
+        async (name): Promise<[string, ReadonlyMap<string, number>]> => [
+          name,
+          await session.readSessions(name),
+        ],
+      ),
+    ),
+  );
+}
+
+/** One sentence; null when everything that the table asks for was read back. */
+function reasonOf(problems: readonly Problem[], missingSlots: readonly string[]): string | null {
+  const sentences = problems.map(({ backend, slot, reason }) => {
+    const where = slot === null ? backend : `${backend}/${slot}`;
+    return where === '' || reason.includes(where) ? reason : `${where}: ${reason}`;
+  });
+  if (missingSlots.length > 0) {
+    const some = missingSlots.slice(0, 3).join(', ');
+    const more = missingSlots.length > 3 ? ` and ${missingSlots.length - 3} more` : '';
+    sentences.push(
+      `its configuration lacks the slots ${some}${more}; reload it with the rendered configuration`,
+    );
+  }
+  const [first, ...rest] = sentences;
+  if (first === undefined) return null;
+  return rest.length === 0 ? first : `${first} (and ${rest.length} more)`;
+}
+
+/** The last report. `known` is false when the store could not tell. */
+async function recall({ store, log }: SyncPorts, fleet: Fleet, instance: Instance) {
+  const key = reportKey(fleet.name, instance.name);
+  try {
+    const stored = await store.get(key);
+    return { known: true, report: stored === null ? null : decodeReport(key, stored.body) };
+  } catch (failed) {
+    log({
+      event: 'failed',
+      level: 'error',
+      fleet: fleet.name,
+      instance: instance.name,
+      error: String(failed),
+    });
+    return { known: false, report: null };
+  }
+}
+
+async function keepReport(
+  { store, log }: SyncPorts,
+  fleet: Fleet,
+  previous: InstanceReport | null,
+  report: InstanceReport,
+): Promise<void> {
+  if (previous !== null && essenceOf(previous) === essenceOf(report)) return;
+  try {
+    await store.put(reportKey(fleet.name, report.instance), encodeReport(report));
+  } catch (failed) {
+    log({
+      event: 'failed',
+      level: 'error',
+      fleet: fleet.name,
+      instance: report.instance,
+      error: String(failed),
+    });
+  }
+}
+
+/** A report that only says that nothing happened again is not written again. */
+function essenceOf(report: InstanceReport): string {
+  return JSON.stringify({ ...report, observedAtMs: 0, commands: 0 });
+}
+
+interface KeptSnapshot {
+  readonly kept: InstanceReport['snapshot'];
+  readonly problems: readonly Problem[];
+}
+
+async function keepSnapshot(
+  ports: SyncPorts,
+  fleet: Fleet,
+  instance: Instance,
+  { snapshots }: ApplyOptions,
+  memory: InstanceReport | null,
+  state: ServersState | null,
+): Promise<KeptSnapshot> {
+  const last = memory?.snapshot ?? null;
+  if (state === null) return { kept: last, problems: [] };
+  const digest = digestOf(state.servers);
+  const nowMs = ports.now();
+  const due = last === null || (digest !== last.digest && nowMs - last.atMs >= fleet.snapshotEveryMs);
+  if (snapshots === 'when-due' && !due) return { kept: last, problems: [] };
+  try {
+    await ports.store.put(stateSnapshotKey(fleet.name, instance.name), state.raw);
+    return { kept: { digest, atMs: nowMs }, problems: [] };
+  } catch (failed) {
+    const reason = failed instanceof Error ? failed.message : String(failed);
+    return { kept: last, problems: [{ backend: '', slot: null, reason }] };
+  }
+}
+
+/** Over what an administrator decides: HAProxy's own checks and counters change all the time. */
+function digestOf(servers: readonly ObservedServer[]): string {
+  const lines = servers.map(({ backend, server, address, port, adminMask, weight }) =>
+    [backend, server, address, port, adminMask, weight].join(' '),
+  );
+  return createHash('sha256').update(lines.join('\n')).digest('hex');
+}
+
+function tell({ log }: SyncPorts, fleet: Fleet, report: InstanceReport, tookMs: number): void {
+  const { instance, generation, commands, reason, converged } = report;
+  const facts = { fleet: fleet.name, instance, generation, commands, ms: Math.round(tookMs) };
+  if (converged) log({ event: 'instance_applied', level: 'info', ...facts });
+  else log({ event: 'instance_lagging', level: 'warn', ...facts, reason });
+}

@@ -1,0 +1,155 @@
+/** Step one of a pass: from Consul to the fleet's next slot table, published with a conditional write. */
+
+import { type Endpoint, endpointKey } from '../model/endpoint.ts';
+import type { BackendPolicy, Fleet } from '../model/fleet.ts';
+import type { Reading } from '../model/service-entry.ts';
+import type { BackendSlots, SlotTable } from '../model/slot-table.ts';
+import { type RenderedConfiguration, renderConfiguration } from '../render/configuration.ts';
+import { assignBackend } from '../slots/assign.ts';
+import { slotTableKey } from '../store/keys.ts';
+import { decodeSlotTable, encodeSlotTable } from '../store/slot-table-document.ts';
+import { adopt } from './adopt.ts';
+import type { SyncPorts } from './ports.ts';
+import { type ConsulFailure, type EntriesByService, readFleetEndpoints } from './read-endpoints.ts';
+
+/** Somebody else publishing this often between two of our reads is not a race any more. */
+const MOST_RACES = 20;
+
+export interface FleetAssignment {
+  readonly table: SlotTable;
+  /** Null: the fleet has no template. */
+  readonly configuration: RenderedConfiguration | null;
+  /** Whether `table` is newer than what was stored. `assignFleet` has published it then, `proposeTable` has not. */
+  readonly changed: boolean;
+  readonly consulFailures: readonly ConsulFailure[];
+}
+
+interface Proposal extends FleetAssignment {
+  /** Of the table that the proposal is based on; null: there was none. */
+  readonly etag: string | null;
+}
+
+/**
+ * Assigns, and publishes the table when it changed. A lost race starts again from the table that won.
+ *
+ * @throws StoreFailed, DocumentInvalid, TemplateInvalid; nothing was published then. ConsulUnavailable when there is
+ *   neither a table nor anything to make one from.
+ */
+export async function assignFleet(
+  ports: SyncPorts,
+  fleet: Fleet,
+  fallback: EntriesByService,
+): Promise<FleetAssignment> {
+  for (let race = 0; race < MOST_RACES; race += 1) {
+    const proposal = await proposeTable(ports, fleet, fallback);
+    if (!proposal.changed) return proposal;
+    const { table, etag } = proposal;
+    const put = await ports.store.putIf(slotTableKey(fleet.name), encodeSlotTable(table), etag);
+    if (put !== 'lost-race') {
+      const { generation } = table;
+      ports.log({ event: 'table_published', level: 'info', fleet: fleet.name, generation });
+      return proposal;
+    }
+    ports.log({ event: 'table_race_lost', level: 'info', fleet: fleet.name, generation: table.generation });
+  }
+  throw new Error(`fleet ${fleet.name}: lost the race for its slot table ${MOST_RACES} times; try again`);
+}
+
+/** Neither Consul nor a table: there is nothing to work from. Trying again later can help. */
+export class ConsulUnavailable extends Error {
+  override readonly name = 'ConsulUnavailable';
+  readonly code = 'SYNC_CONSUL_UNAVAILABLE';
+}
+
+/**
+ * The table that a pass would publish now; writes nothing.
+ *
+ * The stored table is read before Consul is asked. Whoever publishes after that makes our write fail, and whoever
+ * published before had asked Consul before: so an older answer never replaces a newer one.
+ */
+export async function proposeTable(
+  ports: SyncPorts,
+  fleet: Fleet,
+  fallback: EntriesByService,
+): Promise<Proposal> {
+  const key = slotTableKey(fleet.name);
+  const stored = await ports.store.get(key);
+  const previous = stored === null ? null : decodeSlotTable(key, stored.body);
+  const { backends: readings, failures } = await readFleetEndpoints(ports, fleet.backends, fallback);
+  if (previous === null && readings.size === 0) {
+    throw new ConsulUnavailable(failures.map((failure) => failure.error).join('; '));
+  }
+
+  const backends = await assignBackends(ports, fleet, previous, readings);
+  const configuration = renderConfiguration(fleet, { backends });
+  const digests = configuration?.digests ?? null;
+  const base = { etag: stored?.etag ?? null, configuration, consulFailures: failures };
+  if (
+    previous !== null &&
+    sameBackends(previous.backends, backends) &&
+    sameDigests(previous.configuration, digests)
+  ) {
+    return { ...base, table: previous, changed: false };
+  }
+  const generation = (previous?.generation ?? 0) + 1;
+  const table: SlotTable = { version: 1, fleet: fleet.name, generation, configuration: digests, backends };
+  return { ...base, table, changed: true };
+}
+
+/** A backend that could not be read stays as it is; one that is not configured any more is forgotten. */
+async function assignBackends(
+  ports: SyncPorts,
+  fleet: Fleet,
+  previous: SlotTable | null,
+  readings: ReadonlyMap<string, Reading>,
+): Promise<Record<string, BackendSlots>> {
+  const fresh = fleet.backends.filter(
+    ({ backend }) => previous?.backends[backend] === undefined && readings.has(backend),
+  );
+  const adopted = await adopt(ports, fleet, fresh, readings);
+  const nowMs = ports.now();
+  const assigned: Record<string, BackendSlots> = {};
+  for (const policy of fleet.backends) {
+    const reading = readings.get(policy.backend);
+    const before = previous?.backends[policy.backend] ?? null;
+    const known = adopted.get(policy.backend) ?? new Map<number, Endpoint>();
+    const next =
+      reading === undefined
+        ? before
+        : assignBackend({ previous: before, reading, policy, nowMs, adopted: known });
+    if (next !== null) assigned[policy.backend] = next;
+    if (reading !== undefined && next !== before) tell(ports, fleet, policy, reading, next);
+  }
+  return assigned;
+}
+
+/** What a person should know about the backend's new state. */
+function tell(
+  { log }: SyncPorts,
+  fleet: Fleet,
+  { backend }: BackendPolicy,
+  reading: Reading,
+  next: BackendSlots | null,
+): void {
+  for (const { address, port, reason } of next?.refused ?? []) {
+    log({ event: 'endpoint_refused', level: 'warn', fleet: fleet.name, backend, address, port, reason });
+  }
+  for (const notice of reading.notices) {
+    log({ event: 'endpoint_noticed', level: 'info', fleet: fleet.name, backend, notice });
+  }
+  for (const [index, slot] of (next?.slots ?? []).entries()) {
+    if (slot.state !== 'serving' || slot.withheld === null) continue;
+    const { reason, untilMs } = slot.withheld;
+    const facts = { server: `${next?.server}${index + 1}`, endpoint: endpointKey(slot), reason, untilMs };
+    log({ event: 'change_withheld', level: 'warn', fleet: fleet.name, backend, ...facts });
+  }
+}
+
+function sameBackends(one: SlotTable['backends'], other: SlotTable['backends']): boolean {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...names].every((name) => one[name] === other[name]);
+}
+
+function sameDigests(one: SlotTable['configuration'], other: SlotTable['configuration']): boolean {
+  return one?.sha256 === other?.sha256 && one?.structure === other?.structure;
+}

@@ -1,0 +1,115 @@
+/** Step three of a pass: a plan's stages, sent one after the other, each read back before the next. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { endpointKey, sameEndpoint } from '../model/endpoint.ts';
+import type { ObservedServer } from '../model/observed.ts';
+import type { Plan, Problem, Stage, Step } from '../model/plan.ts';
+import type { RuntimeSession, ServersState } from '../runtime-api/runtime-session.ts';
+
+/**
+ * HAProxy 3.0 and newer apply addresses a moment after they answered (measured: a read on the same connection can
+ * still show the old one). So an address that is not there yet is looked at again, for as long as this.
+ */
+const ADDRESS_SETTLES_MS = 1_000;
+const LOOK_AGAIN_MS = 2;
+
+export interface CarriedOut {
+  /** The state after the last stage; `before` when there was nothing to do. */
+  readonly state: ServersState;
+  /** Commands sent that change something. */
+  readonly commands: number;
+  /** Everything that was refused, not read back, or held back so that no backend is left without a server. */
+  readonly problems: readonly Problem[];
+}
+
+/** @throws SessionLost: what was done is unknown, and the next pass finds out. */
+export async function carryOut(
+  session: RuntimeSession,
+  plan: Plan,
+  before: ServersState,
+): Promise<CarriedOut> {
+  const failed = new Map<string, Problem>();
+  const fail = (step: Step, reason: string) => {
+    failed.set(nameOf(step), { backend: step.backend, slot: step.slot, reason });
+  };
+  let state = before;
+  let commands = 0;
+
+  for (const stage of plan.stages) {
+    const steps = keepRotation(stage, state.servers, fail).filter((step) => !failed.has(nameOf(step)));
+    if (steps.length === 0) continue;
+    const outcomes = await session.send(steps.flatMap((step) => step.commands));
+    commands += outcomes.length;
+    let at = 0;
+    for (const step of steps) {
+      const own = outcomes.slice(at, at + step.commands.length);
+      at += step.commands.length;
+      for (const outcome of own)
+        if (!outcome.done && !failed.has(nameOf(step))) fail(step, outcome.refused.message);
+    }
+    const sent = steps.filter((step) => !failed.has(nameOf(step)));
+    state = await readBack(session, sent);
+    const seen = byName(state.servers);
+    for (const step of sent) {
+      const difference = differenceOf(step, seen.get(nameOf(step)));
+      if (difference !== null) fail(step, `read back ${difference}`);
+    }
+  }
+  return { state, commands, problems: [...failed.values()] };
+}
+
+/**
+ * New servers may have failed to come; then the old ones must not go. A stage that would take the last server of a
+ * backend out of rotation does not take place for that backend.
+ */
+function keepRotation(
+  stage: Stage,
+  servers: readonly ObservedServer[],
+  fail: (step: Step, reason: string) => void,
+): readonly Step[] {
+  if (stage.phase === 'make') return stage.steps;
+  const inRotation = servers.filter((server) => server.admin === 'ready' && server.weight > 0);
+  const byBackend = Map.groupBy(stage.steps, (step) => step.backend);
+  return [...byBackend].flatMap(([backend, steps]) => {
+    const rotation = inRotation.filter((server) => server.backend === backend).map((server) => server.server);
+    const leaving = new Set(steps.map((step) => step.slot));
+    if (rotation.length === 0 || rotation.some((server) => !leaving.has(server))) return steps;
+    for (const step of steps) fail(step, 'held back: no other server of the backend is in rotation');
+    return [];
+  });
+}
+
+async function readBack(session: RuntimeSession, steps: readonly Step[]): Promise<ServersState> {
+  const deadlineMs = performance.now() + ADDRESS_SETTLES_MS;
+  for (;;) {
+    const state = await session.readServers();
+    const seen = byName(state.servers);
+    const moving = steps.some((step) => isMoving(step, seen.get(nameOf(step))));
+    if (!moving || performance.now() > deadlineMs) return state;
+    await sleep(LOOK_AGAIN_MS);
+  }
+}
+
+function isMoving({ expect }: Step, seen: ObservedServer | undefined): boolean {
+  const { address, port } = expect;
+  if (address === undefined || port === undefined || seen === undefined) return false;
+  return !sameEndpoint({ address, port }, seen);
+}
+
+/** What HAProxy shows instead of what was asked for; null when all is as it should be. */
+function differenceOf({ expect }: Step, seen: ObservedServer | undefined): string | null {
+  if (seen === undefined) return 'no such server any more';
+  const { address = seen.address, port = seen.port, admin = seen.admin, weight = seen.weight } = expect;
+  if (!sameEndpoint({ address, port }, seen))
+    return `${endpointKey(seen)} instead of ${endpointKey({ address, port })}`;
+  if (admin !== seen.admin) return `${seen.admin} instead of ${admin}`;
+  return weight === seen.weight ? null : `weight ${seen.weight} instead of ${weight}`;
+}
+
+function byName(servers: readonly ObservedServer[]): Map<string, ObservedServer> {
+  return new Map(servers.map((server) => [`${server.backend}/${server.server}`, server]));
+}
+
+function nameOf({ backend, slot }: Pick<Step, 'backend' | 'slot'>): string {
+  return `${backend}/${slot}`;
+}

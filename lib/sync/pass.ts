@@ -1,0 +1,95 @@
+/** A pass over one fleet: assign once, publish, apply to its instances. The whole of what Hitless does. */
+
+import pLimit from 'p-limit';
+import type { Fleet, Instance } from '../model/fleet.ts';
+import type { SlotTable } from '../model/slot-table.ts';
+import { slotTableKey } from '../store/keys.ts';
+import { decodeSlotTable } from '../store/slot-table-document.ts';
+import { type Applied, type ApplyOptions, applyInstance } from './apply-instance.ts';
+import { assignFleet } from './assign-fleet.ts';
+import type { SyncPorts } from './ports.ts';
+import { publish } from './publish.ts';
+import type { ConsulFailure, EntriesByService } from './read-endpoints.ts';
+
+/** Connections at the same time; an instance that hangs holds one of them for the fleet's `timeout`. */
+const AT_ONCE = 200;
+
+export interface PassOptions extends ApplyOptions {
+  /** What events carried, by service, for when Consul cannot be read. */
+  readonly entries: EntriesByService;
+  /** False: a fleet larger than a shard is only assigned and published; `shards` says what is left to apply. */
+  readonly applyAll: boolean;
+}
+
+export interface PassResult {
+  readonly table: SlotTable;
+  readonly changed: boolean;
+  readonly consulFailures: readonly ConsulFailure[];
+  readonly applied: readonly Applied[];
+  /** The shards that were left for `applyShard`; empty when every instance was applied to. */
+  readonly shards: readonly number[];
+  /** Why the configuration or a generation could not be written; the next pass writes it. Null: it was. */
+  readonly publishFailure: Error | null;
+}
+
+/**
+ * @throws StoreFailed, DocumentInvalid, TemplateInvalid, ConsulUnavailable: nothing was done. What goes wrong with one
+ *   service, one instance or one object afterwards is in the result.
+ */
+export async function passFleet(ports: SyncPorts, fleet: Fleet, options: PassOptions): Promise<PassResult> {
+  const { table, configuration, changed, consulFailures } = await assignFleet(ports, fleet, options.entries);
+  for (const { service, error, usedEvent } of consulFailures) {
+    ports.log({ event: 'consul_unavailable', level: 'error', fleet: fleet.name, service, error, usedEvent });
+  }
+  const split = !options.applyAll && fleet.instances.length > fleet.shard;
+  const [publishFailure, applied] = await Promise.all([
+    publish(ports, fleet, table, configuration).then(() => null, asError),
+    split ? [] : applyInstances(ports, fleet, table, fleet.instances, options),
+  ]);
+  if (publishFailure !== null) {
+    ports.log({ event: 'failed', level: 'error', fleet: fleet.name, error: publishFailure.message });
+  }
+  const shards = split ? shardsOf(fleet) : [];
+  return { table, changed, consulFailures, applied, shards, publishFailure };
+}
+
+/**
+ * Applies the stored table, which may be newer than the generation that was asked for, to one shard.
+ *
+ * @param shard counted from 0; one that the fleet does not have applies to nobody.
+ * @throws StoreFailed, DocumentInvalid
+ */
+export async function applyShard(
+  ports: SyncPorts,
+  fleet: Fleet,
+  shard: number,
+  options: ApplyOptions,
+): Promise<readonly Applied[]> {
+  const key = slotTableKey(fleet.name);
+  const stored = await ports.store.get(key);
+  if (stored === null) return [];
+  const table = decodeSlotTable(key, stored.body);
+  const instances = fleet.instances.slice(shard * fleet.shard, (shard + 1) * fleet.shard);
+  return applyInstances(ports, fleet, table, instances, options);
+}
+
+function shardsOf({ instances, shard }: Fleet): number[] {
+  return Array.from({ length: Math.ceil(instances.length / shard) }, (_, index) => index);
+}
+
+async function applyInstances(
+  ports: SyncPorts,
+  fleet: Fleet,
+  table: SlotTable,
+  instances: readonly Instance[],
+  options: ApplyOptions,
+): Promise<readonly Applied[]> {
+  const limit = pLimit(AT_ONCE);
+  return Promise.all(
+    instances.map((instance) => limit(() => applyInstance(ports, fleet, table, instance, options))),
+  );
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

@@ -1,0 +1,33 @@
+/** Everything outside the process that a pass needs, as arguments: tests and the simulation bring their own. */
+
+import type { ServiceEntry } from '../model/service-entry.ts';
+import type { OpenSession } from '../runtime-api/runtime-session.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+
+export interface SyncPorts {
+  readonly store: ObjectStore;
+  /** What Consul has registered for a service. Throws `ConsulFailed`, which names the call. */
+  readonly readService: (service: string) => Promise<{ readonly entries: readonly ServiceEntry[] }>;
+  readonly openSession: OpenSession;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly log: (event: SyncEvent) => void;
+}
+
+/** One line of a log: an event's name in the vocabulary, and its facts. */
+export interface SyncEvent {
+  readonly event:
+    | 'table_published'
+    | 'table_race_lost'
+    | 'consul_unavailable'
+    | 'endpoint_refused'
+    | 'endpoint_noticed'
+    | 'change_withheld'
+    | 'change_applied'
+    | 'instance_applied'
+    | 'instance_lagging'
+    | 'configuration_published'
+    | 'failed';
+  readonly level: 'info' | 'warn' | 'error';
+  readonly [fact: string]: string | number | boolean | null;
+}

@@ -1,0 +1,99 @@
+/**
+ * The slot table as an object: JSON with one slot on a line, so that a table of thousands stays small and a
+ * difference between two generations shows what moved.
+ */
+
+import * as v from 'valibot';
+import type { BackendSlots, Slot, SlotTable } from '../model/slot-table.ts';
+import { checkDocument, decodeDocument, VERSION } from './document.ts';
+import { address, digest, generation, haproxyName, keyName, port, timeMs, weight } from './schemas.ts';
+
+const slot = v.variant('state', [
+  v.object({ state: v.literal('free'), freedAtMs: timeMs, last: v.nullable(v.object({ address, port })) }),
+  v.object({
+    state: v.literal('serving'),
+    address,
+    port,
+    weight,
+    sinceMs: timeMs,
+    withheld: v.nullable(v.object({ sinceMs: timeMs, untilMs: v.nullable(timeMs), reason: v.string() })),
+  }),
+  v.object({ state: v.literal('draining'), address, port, weight, sinceMs: timeMs, untilMs: timeMs }),
+]) satisfies v.GenericSchema<unknown, Slot>;
+
+const backendSlots = v.object({
+  service: v.string(),
+  server: haproxyName,
+  slots: v.array(slot),
+  departures: v.array(v.object({ atMs: timeMs, servedSinceMs: timeMs })),
+  refused: v.array(
+    v.object({ address: v.string(), port: v.pipe(v.number(), v.finite()), reason: v.string() }),
+  ),
+}) satisfies v.GenericSchema<unknown, BackendSlots>;
+
+const slotTable = v.object({
+  version: v.literal(VERSION),
+  fleet: keyName,
+  generation,
+  configuration: v.nullable(v.object({ sha256: digest, structure: digest })),
+  backends: v.pipe(
+    v.custom<Record<string, unknown>>(isObject, 'expected an object'),
+    // Valibot leaves such keys out without a word, and code that asks `backends[name]` would find something else.
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!dataset.typed) return;
+      const odd = Object.keys(dataset.value).find((name) => name in Object.prototype);
+      if (odd !== undefined) addIssue({ message: `${odd} cannot be a backend's name` });
+    }),
+    v.record(haproxyName, backendSlots),
+  ),
+}) satisfies v.GenericSchema<unknown, SlotTable>;
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Equal tables are equal text, whatever order their backends and fields are in.
+ *
+ * @throws DocumentInvalid, naming `(new table)`, when what would be written could not be read again: a damaged table
+ *   must not replace a good one.
+ */
+export function encodeSlotTable(table: SlotTable): string {
+  const { version, fleet, configuration, backends, ...rest } = checkDocument('(new table)', table, slotTable);
+  const named = Object.keys(backends).sort();
+  const head = { version, fleet, generation: rest.generation };
+  const body = named.flatMap((name) => {
+    const backend = backends[name];
+    return backend === undefined ? [] : [`    ${JSON.stringify(name)}: ${encodeBackend(backend)}`];
+  });
+  const lines = Object.entries(head).map(
+    ([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)},`,
+  );
+  lines.push(
+    `  "configuration": ${JSON.stringify(configuration)},`,
+    `  "backends": ${block('{', body, '}', '  ')}`,
+  );
+  return `{\n${lines.join('\n')}\n}\n`;
+}
+
+/**
+ * @param key where it was found, for the error.
+ * @throws DocumentInvalid
+ */
+export function decodeSlotTable(key: string, body: string): SlotTable {
+  return decodeDocument(key, body, slotTable);
+}
+
+/** The schema made the objects, so their fields are in its order. */
+function encodeBackend({ service, server, slots, departures, refused }: BackendSlots): string {
+  const lists = Object.entries({ slots, departures, refused }).map(([key, items]) => {
+    const lines = items.map((item) => `        ${JSON.stringify(item)}`);
+    return `      ${JSON.stringify(key)}: ${block('[', lines, ']', '      ')}`;
+  });
+  const head = [`      "service": ${JSON.stringify(service)}`, `      "server": ${JSON.stringify(server)}`];
+  return block('{', [...head, ...lists], '}', '    ');
+}
+
+function block(open: string, lines: readonly string[], close: string, indent: string): string {
+  return lines.length === 0 ? open + close : `${open}\n${lines.join(',\n')}\n${indent}${close}`;
+}

@@ -1,0 +1,74 @@
+/** Arbitrary documents for property tests. */
+
+import fc from 'fast-check';
+import { parseIpAddress } from '../../lib/model/ip-address.ts';
+import { isHaproxyName } from '../../lib/model/names.ts';
+import type { InstanceReport } from '../../lib/model/report.ts';
+import type { BackendSlots, Slot, SlotTable } from '../../lib/model/slot-table.ts';
+
+const time = fc.nat({ max: 4_000_000_000_000 });
+const text = fc.string({ unit: 'binary', maxLength: 20 });
+const digest = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 64, maxLength: 64 });
+const keyName = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_-]{0,10}$/);
+const haproxyName = fc
+  .stringMatching(/^[A-Za-z0-9_.:-]{1,12}$/)
+  .filter((name) => isHaproxyName(name) && !(name in Object.prototype));
+const canonicalAddress = fc
+  .oneof(fc.ipV4(), fc.ipV6())
+  .map((address) => parseIpAddress(address))
+  .filter((address) => typeof address === 'string');
+const endpoint = { address: canonicalAddress, port: fc.integer({ min: 1, max: 65_535 }) };
+const weight = fc.option(fc.integer({ min: 0, max: 256 }));
+
+const slot: fc.Arbitrary<Slot> = fc.oneof(
+  fc.record({ state: fc.constant('free'), freedAtMs: time, last: fc.option(fc.record(endpoint)) }),
+  fc.record({
+    state: fc.constant('serving'),
+    ...endpoint,
+    weight,
+    sinceMs: time,
+    withheld: fc.option(fc.record({ sinceMs: time, untilMs: fc.option(time), reason: text })),
+  }),
+  fc.record({ state: fc.constant('draining'), ...endpoint, weight, sinceMs: time, untilMs: time }),
+);
+
+const backendSlots: fc.Arbitrary<BackendSlots> = fc.record({
+  service: text,
+  server: haproxyName,
+  slots: fc.array(slot, { maxLength: 8 }),
+  departures: fc.array(fc.record({ atMs: time, servedSinceMs: time }), { maxLength: 3 }),
+  refused: fc.array(fc.record({ address: text, port: fc.integer(), reason: text }), { maxLength: 3 }),
+});
+
+export const anySlotTable: fc.Arbitrary<SlotTable> = fc.record({
+  version: fc.constant(1),
+  fleet: keyName,
+  generation: fc.integer({ min: 1 }),
+  configuration: fc.option(fc.record({ sha256: digest, structure: digest })),
+  backends: fc.dictionary(haproxyName, backendSlots, { maxKeys: 4, noNullPrototype: true }),
+});
+
+export const anyReport: fc.Arbitrary<InstanceReport> = fc.record({
+  version: fc.constant(1),
+  fleet: keyName,
+  instance: keyName,
+  generation: fc.nat(),
+  converged: fc.boolean(),
+  reason: fc.option(text),
+  pid: fc.option(fc.nat()),
+  haproxy: fc.option(text),
+  observedAtMs: time,
+  commands: fc.nat(),
+  operatorHeld: fc.array(
+    fc.record({
+      backend: haproxyName,
+      slot: haproxyName,
+      state: fc.constantFrom('drain', 'maint'),
+      address: fc.oneof(canonicalAddress, fc.constantFrom('-', '0.0.0.0')),
+      port: fc.nat({ max: 65_535 }),
+    }),
+    { maxLength: 3 },
+  ),
+  missingSlots: fc.array(text, { maxLength: 3 }),
+  snapshot: fc.option(fc.record({ digest, atMs: time })),
+});

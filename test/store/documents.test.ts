@@ -1,0 +1,195 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Slot, SlotTable } from '../../lib/model/slot-table.ts';
+import { decodeCurrentConfiguration, encodeCurrentConfiguration } from '../../lib/store/current-document.ts';
+import { DocumentInvalid } from '../../lib/store/document-invalid.ts';
+import { decodeReport, encodeReport } from '../../lib/store/report-document.ts';
+import { decodeSlotTable, encodeSlotTable } from '../../lib/store/slot-table-document.ts';
+import { anyReport, anySlotTable } from './any-document.ts';
+
+const digest = 'a1'.repeat(32);
+
+function table(...slots: Slot[]): SlotTable {
+  return {
+    version: 1,
+    fleet: 'edge',
+    generation: 7,
+    configuration: { sha256: digest, structure: digest },
+    backends: { web: { service: 'my-cluster', server: 'websrv', slots, departures: [], refused: [] } },
+  };
+}
+
+const serving: Slot = {
+  state: 'serving',
+  address: '10.0.0.1',
+  port: 80,
+  weight: 1,
+  sinceMs: 1_700_000_000_000,
+  withheld: null,
+};
+
+describe('the slot table', () => {
+  test('has one slot on a line', () => {
+    const free: Slot = { state: 'free', freedAtMs: 0, last: null };
+    expect(encodeSlotTable(table(serving, free))).toBe(`{
+  "version": 1,
+  "fleet": "edge",
+  "generation": 7,
+  "configuration": {"sha256":"${digest}","structure":"${digest}"},
+  "backends": {
+    "web": {
+      "service": "my-cluster",
+      "server": "websrv",
+      "slots": [
+        {"state":"serving","address":"10.0.0.1","port":80,"weight":1,"sinceMs":1700000000000,"withheld":null},
+        {"state":"free","freedAtMs":0,"last":null}
+      ],
+      "departures": [],
+      "refused": []
+    }
+  }
+}
+`);
+  });
+
+  test('comes back as it went, whatever is in it', () => {
+    fc.assert(
+      fc.property(anySlotTable, (any) => {
+        expect(decodeSlotTable('k', encodeSlotTable(any))).toEqual(any);
+      }),
+    );
+  });
+
+  test('is the same text for the same table, whatever the order of its fields', () => {
+    fc.assert(
+      fc.property(anySlotTable, (any) => {
+        expect(encodeSlotTable(reversed(any))).toBe(encodeSlotTable(any));
+      }),
+    );
+  });
+
+  test('with thousands of slots is read and written all the same', () => {
+    const many = Array.from({ length: 10_000 }, (_, n) => ({ ...serving, port: n + 1 }));
+    expect(decodeSlotTable('k', encodeSlotTable(table(...many)))).toEqual(table(...many));
+  });
+
+  const damaged: { what: string; given: object; at: RegExp }[] = [
+    {
+      what: 'an address that is none',
+      given: table({ ...serving, address: '10.0.0.1; x' }),
+      at: /slots\.0\.address/,
+    },
+    {
+      what: 'an address not in canonical form',
+      given: table({ ...serving, address: '::FFFF:1:1' }),
+      at: /address/,
+    },
+    {
+      what: 'a port that is none',
+      given: table(serving, { ...serving, port: 70_000 }),
+      at: /slots\.1\.port/,
+    },
+    { what: 'a weight that is none', given: table({ ...serving, weight: 257 }), at: /slots\.0\.weight/ },
+    {
+      what: 'a time that is none',
+      given: table({ ...serving, sinceMs: Number.NaN }),
+      at: /slots\.0\.sinceMs/,
+    },
+    { what: 'no generation', given: { ...table(), generation: 0 }, at: /^generation/ },
+    { what: 'a fleet that is a path', given: { ...table(), fleet: '../x' }, at: /^fleet/ },
+    {
+      what: 'a backend no name',
+      given: { ...table(), backends: { 'a b': table().backends.web } },
+      at: /backends/,
+    },
+    {
+      what: 'odd backend',
+      given: { ...table(), backends: { constructor: table().backends.web } },
+      at: /backends/,
+    },
+  ];
+
+  test.each(damaged)('is neither written nor read with $what', ({ given, at }) => {
+    expect(() => encodeSlotTable(given as SlotTable)).toThrow(DocumentInvalid);
+    const read = invalid(() => decodeSlotTable('fleets/edge/slots.json', JSON.stringify(given)));
+    expect(read.message).toMatch(/^fleets\/edge\/slots\.json at /);
+    expect(read.path).toMatch(at);
+  });
+
+  test('a backend may not be named like what every object has, not even by JSON’s back door', () => {
+    const body = JSON.stringify({ ...table(), backends: {} }).replace('{}', '{"__proto__":{}}');
+    expect(invalid(() => decodeSlotTable('k', body)).reason).toContain('__proto__');
+  });
+});
+
+describe('current.json', () => {
+  const current = { version: 1, generation: 12, sha256: digest, structure: 'b2'.repeat(32) } as const;
+
+  test('has one key on a line, for hosts that read it with sed', () => {
+    expect(encodeCurrentConfiguration(current)).toBe(`{
+  "version": 1,
+  "generation": 12,
+  "sha256": "${digest}",
+  "structure": "${'b2'.repeat(32)}"
+}
+`);
+    expect(decodeCurrentConfiguration('k', encodeCurrentConfiguration(current))).toEqual(current);
+  });
+
+  test('takes nothing but digests', () => {
+    const body = JSON.stringify({ ...current, sha256: digest.toUpperCase() });
+    expect(invalid(() => decodeCurrentConfiguration('k', body)).path).toBe('sha256');
+  });
+});
+
+describe('a report', () => {
+  test('comes back as it went, as the same text for the same report', () => {
+    fc.assert(
+      fc.property(anyReport, (any) => {
+        const body = encodeReport(any);
+        expect(decodeReport('k', body)).toEqual(any);
+        expect(encodeReport(reversed(any))).toBe(body);
+        expect(body.endsWith('}\n')).toBe(true);
+      }),
+    );
+  });
+});
+
+describe.each([
+  { what: 'slot table', decode: decodeSlotTable },
+  { what: 'current.json', decode: decodeCurrentConfiguration },
+  { what: 'report', decode: decodeReport },
+])('what is no $what is named with its key', ({ decode }) => {
+  test.each([
+    { what: 'nothing', body: '', reason: /not JSON/ },
+    { what: 'half of one', body: '{"version":1,', reason: /not JSON/ },
+    { what: 'null', body: 'null', reason: /Expected Object/ },
+    { what: 'a list', body: '[]', reason: /Expected/ },
+    { what: 'another version', body: '{"version":2}', reason: /version 2, this Hitless reads version 1/ },
+    { what: 'a version as text', body: '{"version":"1"}', reason: /Expected 1 but received "1"/ },
+    { what: 'an empty object', body: '{}', reason: /version/ },
+  ])('$what', ({ body, reason }) => {
+    const error = invalid(() => decode('fleets/edge/x.json', body));
+    expect(error.key).toBe('fleets/edge/x.json');
+    expect(error.message).toMatch(/^fleets\/edge\/x\.json/);
+    expect(error.reason).toMatch(reason);
+  });
+});
+
+/** The same value with the fields of every object in the opposite order. */
+function reversed<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(reversed) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  const fields = Object.entries(value).reverse();
+  return Object.fromEntries(fields.map(([key, field]) => [key, reversed(field)])) as T;
+}
+
+function invalid(work: () => unknown): DocumentInvalid {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof DocumentInvalid) return error;
+    throw error;
+  }
+  throw new Error('expected DocumentInvalid');
+}

@@ -1,0 +1,168 @@
+/** The S3 store with the unmodified SDK against the emulator; what the emulator never does is done to the client. */
+
+import { HeadObjectCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Emulator, startEmulator } from '../../infra/local/emulator.ts';
+import { StoreFailed } from '../../lib/store/object-store.ts';
+import { createS3Store } from '../../lib/store/s3-store.ts';
+import { describeObjectStore } from './object-store-contract.ts';
+
+describeObjectStore('S3', async () => {
+  const emulator = await startEmulator();
+  await emulator.createBucket('hitless');
+  return {
+    store: createS3Store(emulator.s3, { bucket: 'hitless', prefix: 'some/prefix' }),
+    stop: () => emulator.stop(),
+  };
+});
+
+let emulator: Emulator;
+let client: S3Client;
+
+beforeAll(async () => {
+  emulator = await startEmulator();
+  await emulator.createBucket('bucket');
+});
+
+afterAll(() => emulator.stop());
+
+/** A client for each test, because tests change its middleware. */
+beforeEach(() => {
+  const { s3Endpoint: endpoint, region, credentials } = emulator;
+  client = new S3Client({ endpoint, region, credentials, forcePathStyle: true } satisfies S3ClientConfig);
+});
+
+afterEach(() => client.destroy());
+
+type Fault = 'before' | 'after' | null;
+
+/** Puts a fault into each of the next PUT attempts, below the SDK's own repetition: before S3 sees it, or after. */
+function disturbPuts(faults: Fault[], error: () => Error): { attempts: () => number } {
+  let attempts = 0;
+  client.middlewareStack.add(
+    (next, context) => async (args) => {
+      if (context.commandName !== 'PutObjectCommand') return next(args);
+      const fault = faults[attempts] ?? null;
+      attempts += 1;
+      if (fault === 'before') throw error();
+      const answer = await next(args);
+      if (fault === 'after') throw error();
+      return answer;
+    },
+    { step: 'deserialize', priority: 'low', name: 'disturbPuts' },
+  );
+  return { attempts: () => attempts };
+}
+
+function connectionLost(): Error {
+  return Object.assign(new Error('socket hang up'), { name: 'TimeoutError', code: 'ECONNRESET' });
+}
+
+function conflict(): Error {
+  return Object.assign(new Error('conflicting operation'), {
+    name: 'ConditionalRequestConflict',
+    $metadata: { httpStatusCode: 409 },
+  });
+}
+
+describe('keys stand below the prefix, with or without its slash, with their content type', () => {
+  test.each([
+    { prefix: '', at: 'x/a.json' },
+    { prefix: 'p/q', at: 'p/q/x/a.json' },
+    { prefix: 'p/q/', at: 'p/q/x/a.json' },
+  ])('prefix $prefix', async ({ prefix, at }) => {
+    await createS3Store(client, { bucket: 'bucket', prefix }).put('x/a.json', '{}');
+    const head = await client.send(new HeadObjectCommand({ Bucket: 'bucket', Key: at }));
+    expect(head.ContentType).toBe('application/json');
+  });
+
+  test('what is not JSON is text', async () => {
+    await createS3Store(client, { bucket: 'bucket', prefix: '' }).putIf('haproxy.cfg', 'global\n', null);
+    const head = await client.send(new HeadObjectCommand({ Bucket: 'bucket', Key: 'haproxy.cfg' }));
+    expect(head.ContentType).toBe('text/plain; charset=utf-8');
+  });
+});
+
+describe('a conditional put whose answer was lost', () => {
+  test('is a success when S3 refuses the repetition because of ourselves', async () => {
+    const store = createS3Store(client, { bucket: 'bucket', prefix: 'lost' });
+    const { attempts } = disturbPuts(['after'], connectionLost);
+    const result = await store.putIf('create', 'mine', null);
+    expect(attempts()).toBe(2);
+    expect(await store.get('create')).toEqual({
+      body: 'mine',
+      etag: result === 'lost-race' ? '' : result.etag,
+    });
+  });
+
+  test('is one for a replacement, too', async () => {
+    const store = createS3Store(client, { bucket: 'bucket', prefix: 'lost' });
+    await store.put('replace', 'old');
+    const read = await store.get('replace');
+    disturbPuts(['after', 'after'], connectionLost);
+    expect(await store.putIf('replace', 'mine', read?.etag ?? null)).not.toBe('lost-race');
+    expect((await store.get('replace'))?.body).toBe('mine');
+  });
+
+  test('is a lost race when somebody else had written the very same body before', async () => {
+    const store = createS3Store(client, { bucket: 'bucket', prefix: 'lost' });
+    await store.putIf('equal', '1', null);
+    const { attempts } = disturbPuts(['before'], connectionLost);
+    expect(await store.putIf('equal', '1', null)).toBe('lost-race');
+    expect(attempts()).toBe(2);
+  });
+});
+
+describe('a conflict (409), which the emulator never answers', () => {
+  test('is asked again until S3 has decided', async () => {
+    const store = createS3Store(client, { bucket: 'bucket', prefix: 'conflict' });
+    const { attempts } = disturbPuts(['before', 'before'], conflict);
+    expect(await store.putIf('a', 'mine', null)).not.toBe('lost-race');
+    expect(attempts()).toBe(3);
+  });
+
+  test('that does not end is a lost race, and nothing is written', async () => {
+    const store = createS3Store(client, { bucket: 'bucket', prefix: 'conflict' });
+    disturbPuts(['before', 'before', 'before', 'before', 'before'], conflict);
+    expect(await store.putIf('b', 'mine', null)).toBe('lost-race');
+    expect(await store.get('b')).toBeNull();
+  });
+});
+
+describe('what S3 will not do is named with bucket and key', () => {
+  test('a bucket that is not there', async () => {
+    const store = createS3Store(client, { bucket: 'nowhere', prefix: 'p' });
+    await expect(store.get('a.json')).rejects.toThrow('cannot get s3://nowhere/p/a.json: NoSuchBucket');
+    await expect(store.put('a.json', '')).rejects.toThrow('cannot put s3://nowhere/p/a.json: NoSuchBucket');
+    await expect(store.putIf('a.json', '', '"x"')).rejects.toThrow(StoreFailed);
+  });
+
+  test('a put that always fails', async () => {
+    const store = createS3Store(client, { bucket: 'bucket', prefix: 'failing' });
+    disturbPuts(['before', 'before', 'before', 'before'], connectionLost);
+    await expect(store.putIf('a', '', null)).rejects.toThrow(
+      's3://bucket/failing/a: TimeoutError: socket hang up',
+    );
+  });
+
+  test('nobody at the endpoint', async () => {
+    client.destroy();
+    const { region, credentials } = emulator;
+    client = new S3Client({ endpoint: 'http://127.0.0.1:1', region, credentials, maxAttempts: 1 });
+    const store = createS3Store(client, { bucket: 'bucket', prefix: '' });
+    await expect(store.get('a')).rejects.toThrow(/cannot get s3:\/\/bucket\/a: .*ECONNREFUSED/);
+  });
+
+  test('an object that may be missing, when S3 does not say', async () => {
+    client.middlewareStack.add(
+      () => async () => {
+        throw Object.assign(new Error('Access Denied'), { name: 'AccessDenied' });
+      },
+      { step: 'deserialize', priority: 'low', name: 'denied' },
+    );
+    const store = createS3Store(client, { bucket: 'bucket', prefix: '' });
+    await expect(store.get('a')).rejects.toThrow(
+      'AccessDenied: Access Denied (without s3:ListBucket also for',
+    );
+  });
+});

@@ -1,0 +1,96 @@
+/**
+ * What a batch of SQS records asks for: for each message group, the work that its records amount to.
+ *
+ * A batch may mix groups, and holds up to ten records of each, in order. Passes look at the whole state, so all
+ * `changed` and `reconcile` records of one fleet are one pass, and all `apply` records of one shard one application.
+ */
+
+import type { SQSRecord } from 'aws-lambda';
+import type { ServiceEntry } from '../lib/model/service-entry.ts';
+import { MessageInvalid } from '../lib/queue/message-invalid.ts';
+import { decodeMessage, type QueueMessage } from '../lib/queue/messages.ts';
+
+export interface Pass {
+  readonly kind: 'pass';
+  readonly fleet: string;
+  /** What the newest event of each service carried; a service whose newest event carried nothing is absent. */
+  readonly entries: ReadonlyMap<string, readonly ServiceEntry[]>;
+  /** When the oldest of the events came, in milliseconds since 1970; null: there is none, only a reconcile. */
+  readonly oldestEventMs: number | null;
+}
+
+export interface ShardApplication {
+  readonly kind: 'apply';
+  readonly fleet: string;
+  readonly shard: number;
+}
+
+export interface Group {
+  readonly id: string;
+  /** What the records before the first bad one amount to. */
+  readonly work: readonly (Pass | ShardApplication)[];
+  /** Ids of the records whose work that is. */
+  readonly messageIds: readonly string[];
+  /** The first record that cannot be handled, and those after it, which must not overtake it; null: there is none. */
+  readonly bad: { readonly reason: string; readonly messageIds: readonly string[] } | null;
+}
+
+/** @param fleets names of the fleets there are; a message for another one is a bad one. */
+export function groupsOf(records: readonly SQSRecord[], fleets: ReadonlySet<string>): Group[] {
+  const byGroup = Map.groupBy(records, (record) => record.attributes.MessageGroupId ?? '');
+  return [...byGroup].map(([id, own]) => readGroup(id, own, fleets));
+}
+
+function readGroup(id: string, records: readonly SQSRecord[], fleets: ReadonlySet<string>): Group {
+  const messages: QueueMessage[] = [];
+  const ids = records.map(({ messageId }) => messageId);
+  for (const { body } of records) {
+    const message = read(body, fleets);
+    if (message instanceof MessageInvalid) {
+      const bad = { reason: message.message, messageIds: ids.slice(messages.length) };
+      return { id, work: workOf(messages), messageIds: ids.slice(0, messages.length), bad };
+    }
+    messages.push(message);
+  }
+  return { id, work: workOf(messages), messageIds: ids, bad: null };
+}
+
+function read(body: string, fleets: ReadonlySet<string>): QueueMessage | MessageInvalid {
+  try {
+    const message = decodeMessage(body);
+    if (fleets.has(message.fleet)) return message;
+    return new MessageInvalid(`there is no fleet ${JSON.stringify(message.fleet)} in hitless.yml`);
+  } catch (error) {
+    if (error instanceof MessageInvalid) return error;
+    throw error;
+  }
+}
+
+function workOf(messages: readonly QueueMessage[]): readonly (Pass | ShardApplication)[] {
+  const passes = Map.groupBy(messages.filter(asksForPass), ({ fleet }) => fleet);
+  const applications = new Map<string, ShardApplication>();
+  for (const message of messages) {
+    if (message.kind !== 'apply') continue;
+    const { fleet, shard } = message;
+    applications.set(`${fleet}/${shard}`, { kind: 'apply', fleet, shard });
+  }
+  return [...[...passes].map(([fleet, own]) => onePass(fleet, own)), ...applications.values()];
+}
+
+type PassMessage = Exclude<QueueMessage, { kind: 'apply' }>;
+
+function asksForPass(message: QueueMessage): message is PassMessage {
+  return message.kind !== 'apply';
+}
+
+function onePass(fleet: string, messages: readonly PassMessage[]): Pass {
+  const entries = new Map<string, readonly ServiceEntry[]>();
+  let oldestEventMs: number | null = null;
+  for (const message of messages) {
+    if (message.kind === 'reconcile') continue;
+    oldestEventMs = Math.min(oldestEventMs ?? message.receivedAtMs, message.receivedAtMs);
+    if (message.entries === null) entries.delete(message.service);
+    else entries.set(message.service, message.entries);
+  }
+  return { kind: 'pass', fleet, entries, oldestEventMs };
+}

@@ -1,0 +1,29 @@
+/** What every function logs and counts with: JSON lines and CloudWatch metrics in the namespace `Hitless` (EMF). */
+
+import { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import { Metrics } from '@aws-lambda-powertools/metrics';
+import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
+import type { MiddlewareObj } from '@middy/core';
+
+export interface Telemetry {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Adds the request id to every line; writes the metrics out when the function ends, however it ends. */
+  readonly middlewares: MiddlewareObj[];
+}
+
+/**
+ * @param functionName becomes the `service` of every line and metric: `hitless-worker`. The level comes from
+ *   POWERTOOLS_LOG_LEVEL (INFO without it), as everything that powertools reads from the environment by itself.
+ */
+export function createTelemetry(functionName: 'webhook' | 'worker' | 'reconcile'): Telemetry {
+  const serviceName = `hitless-${functionName}`;
+  const logger = new Logger({ serviceName });
+  const metrics = new Metrics({ namespace: 'Hitless', serviceName });
+  return {
+    logger,
+    metrics,
+    middlewares: [injectLambdaContext(logger), logMetrics(metrics, { captureColdStartMetric: true })],
+  };
+}

@@ -1,0 +1,124 @@
+/**
+ * Takes batches from the FIFO queue and makes the fleets follow: one pass for all that a batch says about a fleet.
+ *
+ * Groups are handled at the same time, so a slow fleet does not hold up another one. Records whose work could not be
+ * done are named in the answer and come again; an instance that did not converge is no such failure, for it is
+ * reported, and the next reconcile repairs it.
+ */
+
+import middy from '@middy/core';
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import type { Fleet } from '../lib/model/fleet.ts';
+import { applyShard, passFleet } from '../lib/sync/pass.ts';
+import type { SyncEvent, SyncPorts } from '../lib/sync/ports.ts';
+import { type Group, groupsOf, type Pass, type ShardApplication } from './batch-groups.ts';
+import { countInstances, countPass } from './pass-metrics.ts';
+import { createTelemetry } from './telemetry.ts';
+import { type WorkerPorts, wiring } from './wiring.ts';
+
+/** Kept back from the function's timeout for reports, metrics and the answer. */
+const RESERVE_MS = 1_000;
+
+const { logger, middlewares } = createTelemetry('worker');
+
+/** The function with everything outside of it as an argument. */
+export function createWorker(wire: () => Promise<WorkerPorts>) {
+  return middy<SQSEvent, SQSBatchResponse>()
+    .use(middlewares)
+    .handler(async (event, context) => {
+      const untilMs = performance.now() + context.getRemainingTimeInMillis() - RESERVE_MS;
+      const ports = await wire();
+      const fleets = new Set(ports.fleets.map((fleet) => fleet.name));
+      const deadline = AbortSignal.timeout(Math.max(0, Math.floor(untilMs - performance.now())));
+      const failed = await Promise.all(
+        groupsOf(event.Records, fleets).map((group) => handleGroup(ports, group, deadline)),
+      );
+      return { batchItemFailures: failed.flat().map((itemIdentifier) => ({ itemIdentifier })) };
+    });
+}
+
+export const handler = createWorker(wiring.worker);
+
+/** The ids of the records that are to come again. Never throws: another group's records must not suffer. */
+async function handleGroup(
+  ports: WorkerPorts,
+  group: Group,
+  deadline: AbortSignal,
+): Promise<readonly string[]> {
+  const afterwards = group.bad?.messageIds ?? [];
+  if (group.bad !== null) {
+    logger.error('message_refused', { group: group.id, messageIds: afterwards, reason: group.bad.reason });
+  }
+  try {
+    for (const work of group.work) await beforeDeadline(deadline, carryOut(ports, work, group, deadline));
+    return afterwards;
+  } catch (error) {
+    const cause = error instanceof Error ? error : new Error(String(error));
+    logger.error('messages_failed', { group: group.id, messageIds: group.messageIds, error: cause });
+    return [...group.messageIds, ...afterwards];
+  }
+}
+
+async function carryOut(
+  ports: WorkerPorts,
+  work: Pass | ShardApplication,
+  group: Group,
+  signal: AbortSignal,
+): Promise<void> {
+  const fleet = ports.fleets.find(({ name }) => name === work.fleet);
+  if (fleet === undefined) throw new RangeError(`there is no fleet ${work.fleet}`);
+  const sync: SyncPorts = { ...ports.sync, log: logEvent };
+  if (work.kind === 'pass') return pass(ports, sync, fleet, work, group, signal);
+  const applied = await applyShard(sync, fleet, work.shard, { snapshots: 'when-due', signal });
+  countInstances(
+    fleet.name,
+    applied.map(({ report }) => report),
+  );
+}
+
+async function pass(
+  { queue, now }: WorkerPorts,
+  sync: SyncPorts,
+  fleet: Fleet,
+  { entries, oldestEventMs }: Pass,
+  group: Group,
+  signal: AbortSignal,
+): Promise<void> {
+  const startedMs = performance.now();
+  const options = { entries, applyAll: false, snapshots: 'when-due', signal } as const;
+  const { table, consulFailures, applied, shards } = await passFleet(sync, fleet, options);
+  const { generation } = table;
+  // The same generation is applied again at every reconcile; only the same messages coming again are a repetition.
+  await queue.send(
+    shards.map((shard) => ({ version: 1, kind: 'apply', fleet: fleet.name, shard, generation })),
+    group.messageIds[0],
+  );
+  const reports = applied.map(({ report }) => report);
+  countInstances(fleet.name, reports);
+  const tookMs = performance.now() - startedMs;
+  const propagationMs = oldestEventMs === null ? null : Math.max(0, now() - oldestEventMs);
+  countPass(fleet.name, { table, consulFailures: consulFailures.length, tookMs, propagationMs });
+  logger.info('pass_done', {
+    fleet: fleet.name,
+    generation,
+    messages: group.messageIds.length,
+    converged: reports.filter(({ converged }) => converged).length,
+    lagging: reports.filter(({ converged }) => !converged).map(({ instance }) => instance),
+    shards: shards.length,
+    ms: Math.round(tookMs),
+  });
+}
+
+/** What does not look at the signal by itself must not cost the other groups their answer. */
+async function beforeDeadline<T>(deadline: AbortSignal, work: Promise<T>): Promise<T> {
+  const tooLate = new Promise<never>((_, reject) => {
+    const late = () => reject(new Error("it was not done within the function's timeout"));
+    if (deadline.aborted) late();
+    else deadline.addEventListener('abort', late, { once: true });
+  });
+  return Promise.race([work, tooLate]);
+}
+
+function logEvent({ event, level, ...facts }: SyncEvent): void {
+  logger[level](event, facts);
+}

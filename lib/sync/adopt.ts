@@ -10,6 +10,8 @@ import type { SyncPorts } from './ports.ts';
 
 /** Connections at the same time. */
 const AT_ONCE = 50;
+/** Nobody else is served while an instance that does not answer is waited for. */
+const MOST_MS = 1_000;
 
 export type Adopted = ReadonlyMap<string, ReadonlyMap<number, Endpoint>>;
 
@@ -47,7 +49,7 @@ async function serversOf(
   fleet: Fleet,
   address: Fleet['instances'][number]['address'],
 ): Promise<readonly ObservedServer[]> {
-  const signal = AbortSignal.timeout(fleet.timeoutMs);
+  const signal = AbortSignal.timeout(Math.min(fleet.timeoutMs, MOST_MS));
   try {
     const session = await openSession(address, { tls: fleet.tls, signal });
     try {

@@ -36,8 +36,9 @@ export async function applyInstance(
   options: ApplyOptions,
 ): Promise<Applied> {
   const startedMs = performance.now();
-  const memory = await recall(ports, fleet, instance);
-  const outcome = await applyOverSession(ports, fleet, table, instance, options, memory.report);
+  const recalling = recall(ports, fleet, instance);
+  const outcome = await applyOverSession(ports, fleet, table, instance, options, recalling);
+  const memory = await recalling;
   const { plan, problems } = outcome;
   const snapshot = await keepSnapshot(ports, fleet, instance, options, memory.report, outcome.state);
   const reason = reasonOf([...problems, ...snapshot.problems], plan?.missingSlots ?? []);
@@ -78,7 +79,7 @@ async function applyOverSession(
   table: SlotTable,
   instance: Instance,
   { signal }: ApplyOptions,
-  memory: InstanceReport | null,
+  recalling: Promise<Memory>,
 ): Promise<Outcome> {
   const deadline = AbortSignal.timeout(fleet.timeoutMs);
   const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
@@ -88,7 +89,8 @@ async function applyOverSession(
     try {
       const [info, state] = await Promise.all([session.readInfo(), session.readServers()]);
       const sessions = await readSessions(session, table, state.servers);
-      const heldBefore = memory !== null && memory.pid !== info.pid ? memory.operatorHeld : [];
+      const { report } = await recalling;
+      const heldBefore = report !== null && report.pid !== info.pid ? report.operatorHeld : [];
       const plan = planInstance(fleet.backends, table, { servers: state.servers, heldBefore, sessions });
       known = { info, plan, state, commands: 0, problems: plan.problems };
       const done = await carryOut(session, plan, state);
@@ -139,7 +141,12 @@ function reasonOf(problems: readonly Problem[], missingSlots: readonly string[])
 }
 
 /** The last report. `known` is false when the store could not tell. */
-async function recall({ store, log }: SyncPorts, fleet: Fleet, instance: Instance) {
+interface Memory {
+  readonly known: boolean;
+  readonly report: InstanceReport | null;
+}
+
+async function recall({ store, log }: SyncPorts, fleet: Fleet, instance: Instance): Promise<Memory> {
   const key = reportKey(fleet.name, instance.name);
   try {
     const stored = await store.get(key);

@@ -6,6 +6,7 @@
  * reported, and the next reconcile repairs it.
  */
 
+import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import middy from '@middy/core';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import type { Fleet } from '../lib/model/fleet.ts';
@@ -19,7 +20,7 @@ import { type WorkerPorts, wiring } from './wiring.ts';
 /** Kept back from the function's timeout for reports, metrics and the answer. */
 const RESERVE_MS = 1_000;
 
-const { logger, middlewares } = createTelemetry('worker');
+const { logger, metrics, middlewares } = createTelemetry('worker');
 
 /** The function with everything outside of it as an argument. */
 export function createWorker(wire: () => Promise<WorkerPorts>) {
@@ -33,7 +34,10 @@ export function createWorker(wire: () => Promise<WorkerPorts>) {
       const failed = await Promise.all(
         groupsOf(event.Records, fleets).map((group) => handleGroup(ports, group, deadline)),
       );
-      return { batchItemFailures: failed.flat().map((itemIdentifier) => ({ itemIdentifier })) };
+      const batchItemFailures = failed.flat().map((itemIdentifier) => ({ itemIdentifier }));
+      metrics.addMetric('MessagesReceived', MetricUnit.Count, event.Records.length);
+      metrics.addMetric('MessagesFailed', MetricUnit.Count, batchItemFailures.length);
+      return { batchItemFailures };
     });
 }
 

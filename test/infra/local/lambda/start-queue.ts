@@ -1,13 +1,8 @@
 /** A FIFO queue with a dead-letter queue, ended after the test that started it. */
 
-import {
-  CreateQueueCommand,
-  GetQueueAttributesCommand,
-  SendMessageCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs';
-import { buildApp } from 'fauxqs';
+import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { onTestFinished } from 'vitest';
+import { startEmulator } from '../../../../infra/local/emulator.ts';
 
 export interface StartedQueue {
   readonly client: SQSClient;
@@ -19,55 +14,31 @@ export interface StartedQueue {
   size(url: string): Promise<number>;
 }
 
-export async function startQueue(visibilityTimeoutSeconds: number): Promise<StartedQueue> {
-  const app = buildApp({ host: '127.0.0.1', logger: false });
-  const endpoint = await app.listen({ port: 0, host: '127.0.0.1' });
-  const client = new SQSClient({
-    endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  });
-  onTestFinished(async () => {
-    client.destroy();
-    await app.close();
-  });
-  const deadLetterUrl = await createQueue(client, 'dead.fifo', {});
-  const redrive = { deadLetterTargetArn: 'arn:aws:sqs:us-east-1:000000000000:dead.fifo', maxReceiveCount: 2 };
-  const url = await createQueue(client, 'changes.fifo', {
-    VisibilityTimeout: String(visibilityTimeoutSeconds),
-    RedrivePolicy: JSON.stringify(redrive),
+/** A message goes to the dead-letter queue when it was handed out twice in vain. */
+export async function startQueue(visibilityTimeout: number): Promise<StartedQueue> {
+  const emulator = await startEmulator();
+  onTestFinished(() => emulator.stop());
+  const { url, deadLetterUrl } = await emulator.createQueue({
+    name: 'changes',
+    visibilityTimeout,
+    maxReceiveCount: 2,
   });
   let sent = 0;
   return {
-    client,
+    client: emulator.sqs,
     url,
     deadLetterUrl,
     async send(group, body) {
       sent += 1;
       const MessageDeduplicationId = `message-${sent}`;
       const MessageBody = JSON.stringify(body);
-      await client.send(
+      await emulator.sqs.send(
         new SendMessageCommand({ QueueUrl: url, MessageGroupId: group, MessageDeduplicationId, MessageBody }),
       );
     },
     async size(queue) {
-      const { Attributes = {} } = await client.send(
-        new GetQueueAttributesCommand({ QueueUrl: queue, AttributeNames: ['All'] }),
-      );
-      return (
-        Number(Attributes.ApproximateNumberOfMessages) +
-        Number(Attributes.ApproximateNumberOfMessagesNotVisible)
-      );
+      const { waiting, inFlight } = await emulator.countMessages(queue);
+      return waiting + inFlight;
     },
   };
-}
-
-async function createQueue(
-  client: SQSClient,
-  name: string,
-  attributes: Record<string, string>,
-): Promise<string> {
-  const Attributes = { FifoQueue: 'true', ...attributes };
-  const { QueueUrl = '' } = await client.send(new CreateQueueCommand({ QueueName: name, Attributes }));
-  return QueueUrl;
 }

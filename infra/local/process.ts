@@ -7,9 +7,12 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atExit } from './at-exit.ts';
 import { isExecutable } from './executable.ts';
+import { until } from './until.ts';
 
 export interface ProcessOptions {
   readonly arguments: readonly string[];
@@ -35,8 +38,12 @@ export interface StartedProcess {
 const keptOutput = 65_536;
 const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find(isExecutable);
 
-/** @throws Error when the program cannot be started at all; one that starts and ends at once is the caller's to see. */
+/**
+ * @param program its path.
+ * @throws Error when the program cannot be started at all; one that starts and ends at once is the caller's to see.
+ */
 export async function startProcess(program: string, options: ProcessOptions): Promise<StartedProcess> {
+  if (!isExecutable(program)) throw new Error(`cannot start ${program}: there is no such program`);
   const command = [program, ...options.arguments];
   const [file = program, ...args] =
     setpriv === undefined ? command : [setpriv, '--pdeathsig', 'KILL', ...command];
@@ -45,22 +52,28 @@ export async function startProcess(program: string, options: ProcessOptions): Pr
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.environment },
   });
+  // A server alone does not keep this program running: it ends with it instead.
+  child.unref();
   const output = collectOutput(child);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const pid = await started(child, program);
 
-  const signalGroup = (name: NodeJS.Signals) => {
+  const running = () => child.exitCode === null && child.signalCode === null;
+  const killGroup = (group: readonly number[]) => {
+    if (!running() && group.length === 0) return;
     try {
-      process.kill(-pid, name);
+      process.kill(-pid, 'SIGKILL');
     } catch {
       // Already gone.
     }
   };
-  const running = () => child.exitCode === null && child.signalCode === null;
-  const forget = atExit(() => signalGroup('SIGKILL'));
+  const forget = atExit(() => killGroup(groupOf(pid)));
   const kill = async () => {
-    signalGroup('SIGKILL');
+    const group = groupOf(pid);
+    child.ref();
+    killGroup(group);
     await ended;
+    await until(() => !group.some(isAlive), { what: `the children of ${program} to be gone`, every: 5 });
     forget();
   };
   return {
@@ -70,6 +83,7 @@ export async function startProcess(program: string, options: ProcessOptions): Pr
     outputFromNow: output.outputFromNow,
     kill,
     async stop(grace = 5_000) {
+      child.ref();
       if (running()) child.kill('SIGTERM');
       await Promise.race([ended, sleep(grace, undefined, { ref: false })]);
       await kill();
@@ -99,8 +113,10 @@ function collectOutput(child: ChildProcess): Pick<StartedProcess, 'outputFromNow
     total += chunk.length;
     kept = (kept + chunk).slice(-keptOutput);
   };
-  child.stdout?.setEncoding('utf8').on('data', keep);
-  child.stderr?.setEncoding('utf8').on('data', keep);
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', keep);
+    if (stream instanceof Socket) stream.unref();
+  }
   return {
     all: () => kept,
     outputFromNow() {
@@ -108,4 +124,36 @@ function collectOutput(child: ChildProcess): Pick<StartedProcess, 'outputFromNow
       return () => (total === from ? '' : kept.slice(from - total));
     },
   };
+}
+
+/** False for a process that has ended, also while its parent has not asked for its exit code (a zombie). */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  return statusOf(pid)?.state !== 'Z';
+}
+
+/** Its living members; none on systems without /proc, where a group is killed but not waited for. */
+function groupOf(group: number): number[] {
+  try {
+    return readdirSync('/proc')
+      .map(Number)
+      .filter((pid) => pid > 0 && statusOf(pid)?.group === group);
+  } catch {
+    return [];
+  }
+}
+
+/** From `/proc/PID/stat`: `PID (NAME) STATE PARENT GROUP …`, where the name may hold blanks and parentheses. */
+function statusOf(pid: number): { readonly state: string | undefined; readonly group: number } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const [state, , group] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return { state, group: Number(group) };
+  } catch {
+    return undefined;
+  }
 }

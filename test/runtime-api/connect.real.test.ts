@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { createServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type HaproxyOptions, type LocalHaproxy, startHaproxy } from '../../infra/local/haproxy.ts';
 import { haproxyVersions } from '../../infra/local/servers.ts';
@@ -28,6 +30,26 @@ async function started(options: HaproxyOptions): Promise<LocalHaproxy> {
   onTestFinished(() => haproxy.stop());
   return haproxy;
 }
+
+test.each([
+  { host: 'localhost', told: 'localhost' },
+  { host: '127.0.0.1', told: false },
+])('a TLS server is told the name $host only if it is one', async ({ host, told }) => {
+  const names: unknown[] = [];
+  const pem = await readFile(files.serverPem);
+  const server = createServer({ cert: pem, key: pem }, (socket) => {
+    names.push(socket.servername);
+    socket.on('error', () => {}).on('data', () => socket.end());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => new Promise((resolve) => server.close(() => resolve())));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  await expect(open({ scheme: 'tls', host, port }, { ca: files.ca })).rejects.toMatchObject({
+    why: expect.stringContaining('without an answer'),
+  });
+  expect(names).toEqual([told]);
+});
 
 describe.each(await haproxyVersions())('HAProxy $version', ({ version, path: binary }) => {
   let haproxy: LocalHaproxy;

@@ -1,5 +1,4 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type HaproxyOptions, type LocalHaproxy, startHaproxy } from '../../infra/local/haproxy.ts';
@@ -300,5 +299,6 @@ async function holdingServer(): Promise<{ port: number; release: () => void }> {
     server.closeAllConnections();
     return new Promise((resolve) => server.close(() => resolve()));
   });
-  return { port: (server.address() as AddressInfo).port, release };
+  const address = server.address();
+  return { port: typeof address === 'object' && address !== null ? address.port : 0, release };
 }

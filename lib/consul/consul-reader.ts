@@ -15,8 +15,8 @@ export interface ConsulReader {
   /**
    * What Consul has of `service` now, from a server that knows its leader (Consul's default consistency).
    * A service that Consul does not know: no entries. So it is, too, for a token that may not read the service or its
-   * nodes (measured on 1.8.7: 200 and `[]`); only since 1.11 does Consul say that it left something out, and then
-   * this throws.
+   * nodes (measured on 1.8.7: 200 and `[]`, with nothing that tells the two apart). Where Consul says in a header
+   * that it left something out, as newer releases do, this throws.
    *
    * @param service any name; it is encoded.
    * @throws ConsulFailed

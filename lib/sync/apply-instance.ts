@@ -6,11 +6,12 @@ import type { ObservedServer } from '../model/observed.ts';
 import type { Change, Plan, Problem } from '../model/plan.ts';
 import type { InstanceReport } from '../model/report.ts';
 import type { SlotTable } from '../model/slot-table.ts';
-import { planInstance } from '../plan/plan-instance.ts';
-import type { RuntimeSession, ServersState } from '../runtime-api/runtime-session.ts';
+import type { ServersState } from '../runtime-api/runtime-session.ts';
 import { reportKey, stateSnapshotKey } from '../store/keys.ts';
-import { decodeReport, encodeReport } from '../store/report-document.ts';
+import { encodeReport } from '../store/report-document.ts';
 import { carryOut } from './carry-out.ts';
+import { type LastReport, recall } from './last-report.ts';
+import { planOverSession } from './plan-over-session.ts';
 import type { SyncPorts } from './ports.ts';
 
 export interface ApplyOptions {
@@ -79,7 +80,7 @@ async function applyOverSession(
   table: SlotTable,
   instance: Instance,
   { signal }: ApplyOptions,
-  recalling: Promise<Memory>,
+  recalling: Promise<LastReport>,
 ): Promise<Outcome> {
   const deadline = AbortSignal.timeout(fleet.timeoutMs);
   const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
@@ -87,11 +88,7 @@ async function applyOverSession(
   try {
     const session = await ports.openSession(instance.address, { tls: fleet.tls, signal: either });
     try {
-      const [info, state] = await Promise.all([session.readInfo(), session.readServers()]);
-      const sessions = await readSessions(session, table, state.servers);
-      const { report } = await recalling;
-      const heldBefore = report !== null && report.pid !== info.pid ? report.operatorHeld : [];
-      const plan = planInstance(fleet.backends, table, { servers: state.servers, heldBefore, sessions });
+      const { info, state, plan } = await planOverSession(session, fleet, table, recalling);
       known = { info, plan, state, commands: 0, problems: plan.problems };
       const done = await carryOut(session, plan, state);
       return { info, plan, ...done, problems: [...plan.problems, ...done.problems] };
@@ -102,24 +99,6 @@ async function applyOverSession(
     const reason = failed instanceof Error ? failed.message : String(failed);
     return { ...known, state: null, problems: [...known.problems, { backend: '', slot: null, reason }] };
   }
-}
-
-/** Who is still connected matters only where something drains, and costs a command for each such backend. */
-async function readSessions(session: RuntimeSession, table: SlotTable, servers: readonly ObservedServer[]) {
-  const present = new Set(servers.map((server) => server.backend));
-  const backends = Object.entries(table.backends)
-    .filter(([name, { slots }]) => present.has(name) && slots.some((slot) => slot.state === 'draining'))
-    .map(([name]) => name);
-  return new Map(
-    await Promise.all(
-      backends.map(
-        async (name): Promise<[string, ReadonlyMap<string, number>]> => [
-          name,
-          await session.readSessions(name),
-        ],
-      ),
-    ),
-  );
 }
 
 /** One sentence; null when everything that the table asks for was read back. */
@@ -138,29 +117,6 @@ function reasonOf(problems: readonly Problem[], missingSlots: readonly string[])
   const [first, ...rest] = sentences;
   if (first === undefined) return null;
   return rest.length === 0 ? first : `${first} (and ${rest.length} more)`;
-}
-
-/** The last report. `known` is false when the store could not tell. */
-interface Memory {
-  readonly known: boolean;
-  readonly report: InstanceReport | null;
-}
-
-async function recall({ store, log }: SyncPorts, fleet: Fleet, instance: Instance): Promise<Memory> {
-  const key = reportKey(fleet.name, instance.name);
-  try {
-    const stored = await store.get(key);
-    return { known: true, report: stored === null ? null : decodeReport(key, stored.body) };
-  } catch (failed) {
-    log({
-      event: 'failed',
-      level: 'error',
-      fleet: fleet.name,
-      instance: instance.name,
-      error: String(failed),
-    });
-    return { known: false, report: null };
-  }
 }
 
 async function keepReport(

@@ -1,0 +1,54 @@
+/** Reading one instance and planning the way from there to the table: the same for `plan` and for a pass. */
+
+import type { Fleet } from '../model/fleet.ts';
+import type { InstanceInfo, ObservedServer } from '../model/observed.ts';
+import type { Plan } from '../model/plan.ts';
+import type { SlotTable } from '../model/slot-table.ts';
+import { planInstance } from '../plan/plan-instance.ts';
+import type { RuntimeSession, ServersState } from '../runtime-api/runtime-session.ts';
+import type { LastReport } from './last-report.ts';
+
+export interface PlannedInstance {
+  readonly info: InstanceInfo;
+  readonly state: ServersState;
+  readonly plan: Plan;
+}
+
+/**
+ * Sends `show` commands only.
+ *
+ * @param recalling the last report: what an operator held on an earlier process is restored on the present one. Only
+ *   waited for once the instance has answered.
+ * @throws SessionLost, CommandRefused, ReplyNotUnderstood
+ */
+export async function planOverSession(
+  session: RuntimeSession,
+  fleet: Fleet,
+  table: SlotTable,
+  recalling: Promise<LastReport>,
+): Promise<PlannedInstance> {
+  const [info, state] = await Promise.all([session.readInfo(), session.readServers()]);
+  const sessions = await readSessions(session, table, state.servers);
+  const { report } = await recalling;
+  const heldBefore = report !== null && report.pid !== info.pid ? report.operatorHeld : [];
+  const plan = planInstance(fleet.backends, table, { servers: state.servers, heldBefore, sessions });
+  return { info, state, plan };
+}
+
+/** Who is still connected matters only where something drains, and costs a command for each such backend. */
+async function readSessions(session: RuntimeSession, table: SlotTable, servers: readonly ObservedServer[]) {
+  const present = new Set(servers.map((server) => server.backend));
+  const backends = Object.entries(table.backends)
+    .filter(([name, { slots }]) => present.has(name) && slots.some((slot) => slot.state === 'draining'))
+    .map(([name]) => name);
+  return new Map(
+    await Promise.all(
+      backends.map(
+        async (name): Promise<[string, ReadonlyMap<string, number>]> => [
+          name,
+          await session.readSessions(name),
+        ],
+      ),
+    ),
+  );
+}

@@ -61,7 +61,7 @@ async function receive(
     deduplicationId,
     entries: entries.length,
   }));
-  logger.info('watch_received', { service, index, entries: entries.length, queued });
+  logger.info('watch_received', { consulService: service, index, entries: entries.length, queued });
   metrics.addMetric('WatchesReceived', MetricUnit.Count, 1);
   return answer(202, { service, index, queued });
 }

@@ -123,6 +123,7 @@ async function beforeDeadline<T>(deadline: AbortSignal, work: Promise<T>): Promi
   return Promise.race([work, tooLate]);
 }
 
-function logEvent({ event, level, ...facts }: SyncEvent): void {
-  logger[level](event, facts);
+/** `service` is powertools' own key: it names the function, and another value would be dropped. */
+function logEvent({ event, level, service, ...facts }: SyncEvent): void {
+  logger[level](event, service === undefined ? facts : { consulService: service, ...facts });
 }

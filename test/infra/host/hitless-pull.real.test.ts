@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { chmod, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../../../infra/local/until.ts';
@@ -264,6 +265,39 @@ describe('a kill', () => {
   });
 });
 
+test('a kill at any moment ends right at the next run', async () => {
+  const loaded = join(host.folder, 'loaded');
+  const reload = { HITLESS_RELOAD: `cp ${host.configFile} ${loaded}` };
+  let before = configuration('10.0.0.1', 1);
+  await publish(host, published(1, before, '1 slots'));
+  await host.pull(reload);
+  const typical = await timeOf(() => host.pull(reload));
+  for (let round = 2; round <= 25; round += 1) {
+    // Every second round changes addresses alone.
+    const slots = Math.floor(round / 2);
+    await publish(host, published(round, configuration(`10.0.0.${round}`, slots), `${slots} slots`));
+    const child = spawn('/bin/sh', [program], {
+      env: { ...host.environment, ...reload },
+      stdio: 'ignore',
+      detached: true,
+    });
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    await Promise.race([ended, sleep(Math.random() * typical * 3)]);
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // It had ended before.
+    }
+    await ended;
+    const wanted = configuration(`10.0.0.${round}`, slots);
+    expect([before, wanted]).toContain(await host.read(host.configFile));
+    expect((await host.pull(reload)).code).toBe(0);
+    expect(await host.read(host.configFile)).toBe(wanted);
+    expect((await host.read(loaded))?.match(/^ {4}server /gm)).toHaveLength(slots);
+    before = wanted;
+  }
+});
+
 test('two runs at once: the second one leaves the work to the first', async () => {
   await publish(host, published(1, configuration()));
   const reached = join(host.folder, 'reloading');
@@ -277,10 +311,12 @@ test('two runs at once: the second one leaves the work to the first', async () =
 
 test('a HAProxy that the reload starts does not hold the lock', async () => {
   await publish(host, published(1, configuration()));
-  const pid = join(host.folder, 'pid');
-  await host.pull({ HITLESS_RELOAD: `sleep 60 >/dev/null 2>&1 & echo $! > ${pid}` });
+  const stop = join(host.folder, 'stop');
+  // It lives until the file is there, or the folder is gone.
+  const daemon = `while [ -d ${host.folder} ] && [ ! -e ${stop} ]; do sleep 0.1; done`;
+  expect((await host.pull({ HITLESS_RELOAD: `(${daemon}) >/dev/null 2>&1 &` })).code).toBe(0);
   expect((await host.pull()).code).toBe(0);
-  process.kill(Number(await host.read(pid)), 'SIGKILL');
+  await writeFile(stop, '');
 });
 
 describe('a wrong use', () => {
@@ -352,3 +388,9 @@ test('every shell at hand reads the program', async () => {
   );
   expect(read[0]).toBe('read');
 });
+
+async function timeOf(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}

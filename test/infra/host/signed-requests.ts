@@ -5,7 +5,6 @@
 
 import { createHash, createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 export interface Credentials {
   readonly accessKey: string;
@@ -33,11 +32,11 @@ export interface StandIn {
 }
 
 export async function startStandIn(credentials: Credentials, region: string): Promise<StandIn> {
-  const standIn = {
-    objects: new Map<string, string>(),
-    beforeAnswers: [] as (() => void)[],
-    role: null as Credentials | null,
-    seen: [] as SeenRequest[],
+  const standIn: Omit<StandIn, 'endpoint' | 'stop'> = {
+    objects: new Map(),
+    beforeAnswers: [],
+    role: null,
+    seen: [],
   };
   const server = createServer((request, response) => {
     standIn.beforeAnswers.shift()?.();
@@ -47,9 +46,10 @@ export async function startStandIn(credentials: Credentials, region: string): Pr
     standIn.seen.push({ method, path: url, headers, status: response.statusCode });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server has no port');
   return Object.assign(standIn, {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: `http://127.0.0.1:${address.port}`,
     stop: () => new Promise<void>((resolve) => server.close(() => resolve())),
   });
 }

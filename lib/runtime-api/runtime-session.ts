@@ -3,6 +3,7 @@
 import type { RuntimeCommand } from '../model/command.ts';
 import type { InstanceAddress, TlsFiles } from '../model/fleet.ts';
 import type { InstanceInfo, ObservedServer } from '../model/observed.ts';
+import type { RuntimeLevel } from './commands/show-cli-level.ts';
 import type { CommandRefused } from './errors.ts';
 
 /** What HAProxy said to one command: a refusal is an expected outcome, so it is a value. */
@@ -23,6 +24,8 @@ export interface RuntimeSession {
   /** `show servers state`, of all backends or of one; a backend that HAProxy does not have throws `CommandRefused`. */
   readServers(backend?: string): Promise<ServersState>;
   readInfo(): Promise<InstanceInfo>;
+  /** What this connection may do: `show cli level`. */
+  readLevel(): Promise<RuntimeLevel>;
   /** Current sessions and queued requests by server name; `show stat`. */
   readSessions(backend: string): Promise<ReadonlyMap<string, number>>;
   /** Ends the connection; never throws. */

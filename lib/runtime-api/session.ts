@@ -3,6 +3,7 @@
 import type { Duplex } from 'node:stream';
 import { encodeChange } from './commands/change.ts';
 import type { CommandCodec } from './commands/codec.ts';
+import { showCliLevel } from './commands/show-cli-level.ts';
 import { showInfo } from './commands/show-info.ts';
 import { showServersState } from './commands/show-servers-state.ts';
 import { showStat } from './commands/show-stat.ts';
@@ -38,6 +39,10 @@ export async function startSession(stream: Duplex, conversation: Conversation): 
 
     async readInfo() {
       return show(showInfo, undefined);
+    },
+
+    async readLevel() {
+      return show(showCliLevel, undefined);
     },
 
     async readSessions(backend) {

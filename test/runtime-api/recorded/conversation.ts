@@ -94,6 +94,7 @@ const LINES: readonly { readonly speaker: Speaker; readonly lines: readonly stri
       'show stat empty 4 -1',
       'show stat nope 4 -1',
       'show info',
+      'show cli level',
       'hitless is not a command',
     ],
   },
@@ -101,6 +102,7 @@ const LINES: readonly { readonly speaker: Speaker; readonly lines: readonly stri
     speaker: 'operator',
     lines: [
       'prompt',
+      'show cli level',
       'set server be/websrv2 addr 127.0.0.42 port 8888',
       'set server be/websrv2 state ready',
       'set server be/websrv2 weight 1',

@@ -1,0 +1,73 @@
+/** What a pass would do now, to the table and to every instance. Writes nothing anywhere, sends no change. */
+
+import pLimit from 'p-limit';
+import type { Fleet, Instance } from '../model/fleet.ts';
+import type { InstanceInfo } from '../model/observed.ts';
+import type { Plan } from '../model/plan.ts';
+import type { SlotTable } from '../model/slot-table.ts';
+import { proposeTable } from './assign-fleet.ts';
+import { recall } from './last-report.ts';
+import { planOverSession } from './plan-over-session.ts';
+import type { SyncPorts } from './ports.ts';
+import type { ConsulFailure } from './read-endpoints.ts';
+
+/** Connections at the same time. */
+const AT_ONCE = 200;
+
+/** `plan` is null, and `unreachable` says why, when the instance could not be asked. */
+export type InstancePreview =
+  | {
+      readonly instance: string;
+      readonly info: InstanceInfo;
+      readonly plan: Plan;
+      readonly unreachable: null;
+    }
+  | {
+      readonly instance: string;
+      readonly info: null;
+      readonly plan: null;
+      readonly unreachable: string;
+    };
+
+export interface FleetPreview {
+  /** As it would be; its generation is one above the stored one when `changed`. */
+  readonly table: SlotTable;
+  readonly changed: boolean;
+  readonly consulFailures: readonly ConsulFailure[];
+  /** In the order of the configuration. */
+  readonly instances: readonly InstancePreview[];
+}
+
+/** @throws StoreFailed, DocumentInvalid, TemplateInvalid, ConsulUnavailable, as a pass would. */
+export async function previewFleet(ports: SyncPorts, fleet: Fleet): Promise<FleetPreview> {
+  const { table, changed, consulFailures } = await proposeTable(ports, fleet, new Map());
+  const limit = pLimit(AT_ONCE);
+  const instances = await Promise.all(
+    fleet.instances.map((instance) => limit(() => previewInstance(ports, fleet, table, instance))),
+  );
+  return { table, changed, consulFailures, instances };
+}
+
+async function previewInstance(
+  ports: SyncPorts,
+  fleet: Fleet,
+  table: SlotTable,
+  instance: Instance,
+): Promise<InstancePreview> {
+  const { name, address } = instance;
+  const recalling = recall(ports, fleet, instance);
+  try {
+    const signal = AbortSignal.timeout(fleet.timeoutMs);
+    const session = await ports.openSession(address, { tls: fleet.tls, signal });
+    try {
+      const { info, plan } = await planOverSession(session, fleet, table, recalling);
+      return { instance: name, info, plan, unreachable: null };
+    } finally {
+      await session.close();
+    }
+  } catch (failed) {
+    await recalling;
+    const unreachable = failed instanceof Error ? failed.message : String(failed);
+    return { instance: name, info: null, plan: null, unreachable };
+  }
+}

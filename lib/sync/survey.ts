@@ -1,0 +1,118 @@
+/** Whether everything that a pass needs is there: what Consul, the store and each instance answer. Changes nothing. */
+
+import type { Fleet, Instance } from '../model/fleet.ts';
+import type { ObservedServer } from '../model/observed.ts';
+import { slotName } from '../model/slot-table.ts';
+import type { RuntimeLevel } from '../runtime-api/commands/show-cli-level.ts';
+import { slotTableKey } from '../store/keys.ts';
+import { decodeSlotTable } from '../store/slot-table-document.ts';
+import type { SyncPorts } from './ports.ts';
+
+/** What was found, and what is wrong: each problem one sentence, empty when all is well. */
+interface Found {
+  readonly problems: readonly string[];
+}
+
+export interface InstanceSurvey extends Found {
+  readonly instance: string;
+  /** HAProxy's; null when it could not be asked. */
+  readonly version: string | null;
+  readonly level: RuntimeLevel | null;
+}
+
+export interface ServiceSurvey extends Found {
+  readonly service: string;
+  /** Registrations, ready or not; null when Consul could not be asked. */
+  readonly registered: number | null;
+}
+
+export interface FleetSurvey {
+  /** In the order of the configuration. */
+  readonly instances: readonly InstanceSurvey[];
+  readonly services: readonly ServiceSurvey[];
+  readonly store: Found & {
+    /** Of the table; 0: there is none yet; null: the store could not be read. */
+    readonly generation: number | null;
+  };
+}
+
+/** Asks everybody at the same time. Never throws. */
+export async function surveyFleet(ports: SyncPorts, fleet: Fleet): Promise<FleetSurvey> {
+  const services = [...new Set(fleet.backends.map((backend) => backend.service))];
+  const [instances, consul, store] = await Promise.all([
+    Promise.all(fleet.instances.map((instance) => surveyInstance(ports, fleet, instance))),
+    Promise.all(services.map((service) => surveyService(ports, service))),
+    surveyStore(ports, fleet),
+  ]);
+  return { instances, services: consul, store };
+}
+
+async function surveyInstance(
+  { openSession }: SyncPorts,
+  fleet: Fleet,
+  { name, address }: Instance,
+): Promise<InstanceSurvey> {
+  try {
+    const signal = AbortSignal.timeout(fleet.timeoutMs);
+    const session = await openSession(address, { tls: fleet.tls, signal });
+    try {
+      const [info, level, { servers }] = await Promise.all([
+        session.readInfo(),
+        session.readLevel(),
+        session.readServers(),
+      ]);
+      const problems = [...levelProblems(level), ...slotProblems(fleet, servers)];
+      return { instance: name, version: info.version, level, problems };
+    } finally {
+      await session.close();
+    }
+  } catch (failed) {
+    return { instance: name, version: null, level: null, problems: [wordsOf(failed)] };
+  }
+}
+
+function levelProblems(level: RuntimeLevel): string[] {
+  if (level === 'admin') return [];
+  return [
+    `its Runtime API has level ${level}: give its \`stats socket\` line in haproxy.cfg \`level admin\``,
+  ];
+}
+
+function slotProblems({ backends }: Fleet, servers: readonly ObservedServer[]): string[] {
+  const names = new Set(servers.map(({ backend, server }) => `${backend}/${server}`));
+  return backends.flatMap((policy) => {
+    const { backend, slots } = policy;
+    if (!servers.some((seen) => seen.backend === backend))
+      return [`it has no backend ${backend} with servers`];
+    const declared = Array.from({ length: slots }, (_, index) => slotName(policy, index + 1));
+    const missing = declared.filter((slot) => !names.has(`${backend}/${slot}`));
+    const [first] = missing;
+    if (first === undefined) return [];
+    const have = slots - missing.length;
+    return [`its backend ${backend} has ${have} of ${slots} slots, the first missing one is ${first}`];
+  });
+}
+
+async function surveyService({ readService }: SyncPorts, service: string): Promise<ServiceSurvey> {
+  try {
+    const { entries } = await readService(service);
+    const problems = entries.length === 0 ? [`Consul has no service ${service}`] : [];
+    return { service, registered: entries.length, problems };
+  } catch (failed) {
+    return { service, registered: null, problems: [wordsOf(failed)] };
+  }
+}
+
+async function surveyStore({ store }: SyncPorts, fleet: Fleet): Promise<FleetSurvey['store']> {
+  const key = slotTableKey(fleet.name);
+  try {
+    const stored = await store.get(key);
+    return { generation: stored === null ? 0 : decodeSlotTable(key, stored.body).generation, problems: [] };
+  } catch (failed) {
+    return { generation: null, problems: [wordsOf(failed)] };
+  }
+}
+
+function wordsOf(failed: unknown): string {
+  return failed instanceof Error ? failed.message : String(failed);
+}

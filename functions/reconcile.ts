@@ -6,8 +6,9 @@
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import middy from '@middy/core';
 import type { ScheduledEvent } from 'aws-lambda';
+import { once } from './once.ts';
 import { createTelemetry } from './telemetry.ts';
-import { type ReconcilePorts, wiring } from './wiring.ts';
+import { type ReconcilePorts, wireReconcile } from './wiring.ts';
 
 export interface ReconcileAnswer {
   /** Names of the fleets. */
@@ -16,14 +17,15 @@ export interface ReconcileAnswer {
 
 const { logger, metrics, middlewares } = createTelemetry('reconcile');
 
-/** The function with everything outside of it as an argument. */
+/** @param wire gives everything outside of the function; called at the first event. */
 export function createReconcile(wire: () => Promise<ReconcilePorts>) {
+  const ports = once(wire);
   return middy<ScheduledEvent, ReconcileAnswer>()
     .use(middlewares)
-    .handler(async (event) => requestPasses(await wire(), event.id));
+    .handler(async (event) => requestPasses(await ports(), event.id));
 }
 
-export const handler = createReconcile(wiring.reconcile);
+export const handler = createReconcile(wireReconcile);
 
 /**
  * One `reconcile` message for each fleet; an event that EventBridge delivers twice asks once.

@@ -14,15 +14,17 @@ import type { ChangedMessage } from '../lib/queue/messages.ts';
 import { QueueFailed } from '../lib/queue/queue-failed.ts';
 import { readWatchBody } from './changed-event.ts';
 import { errorDocument, HttpRefusal } from './http-refusal.ts';
+import { once } from './once.ts';
 import { createTelemetry } from './telemetry.ts';
-import { type WebhookPorts, wiring } from './wiring.ts';
+import { type WebhookPorts, wireWebhook } from './wiring.ts';
 
 const RETRY_AFTER_SECONDS = 5;
 
 const { logger, metrics, middlewares } = createTelemetry('webhook');
 
-/** The function with everything outside of it as an argument. */
+/** @param wire gives everything outside of the function; called at the first event. */
 export function createWebhook(wire: () => Promise<WebhookPorts>) {
+  const ports = once(wire);
   return middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>()
     .use(middlewares)
     .use(
@@ -32,10 +34,10 @@ export function createWebhook(wire: () => Promise<WebhookPorts>) {
       }),
     )
     .use(httpHeaderNormalizer())
-    .handler(async (event) => receive(event, await wire()));
+    .handler(async (event) => receive(event, await ports()));
 }
 
-export const handler = createWebhook(wiring.webhook);
+export const handler = createWebhook(wireWebhook);
 
 async function receive(
   event: APIGatewayProxyEventV2,

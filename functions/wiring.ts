@@ -1,6 +1,6 @@
 /**
- * From the environment to what the functions work with. The only reader of `process.env`; every client is created
- * when it is first asked for and lives as long as the sandbox. A failure is not remembered: the next event tries again.
+ * From the environment to what the functions work with: the only reader of `process.env`. One function for each of
+ * them, so that a bundle holds the clients of its own function alone.
  *
  * - `HITLESS_CONFIG`: path of hitless.yml; without it, the one beside this module (in a package: beside the bundle).
  * - `HITLESS_QUEUE_URL`: URL of the FIFO queue.
@@ -15,7 +15,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { loadConfig } from '../lib/config/load-config.ts';
 import { createConsulReader } from '../lib/consul/consul-reader.ts';
-import type { Fleet } from '../lib/model/fleet.ts';
+import type { Fleet, HitlessConfig } from '../lib/model/fleet.ts';
 import { createQueueSender, type QueueSender } from '../lib/queue/send-messages.ts';
 import { openSession } from '../lib/runtime-api/connect.ts';
 import { openStore } from '../lib/store/open-store.ts';
@@ -40,13 +40,6 @@ export interface WorkerPorts extends ReconcilePorts {
   readonly sync: Omit<SyncPorts, 'log'>;
 }
 
-/** Each throws `EnvironmentInvalid` or `ConfigInvalid`. */
-export interface Wiring {
-  readonly webhook: () => Promise<WebhookPorts>;
-  readonly worker: () => Promise<WorkerPorts>;
-  readonly reconcile: () => Promise<ReconcilePorts>;
-}
-
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const SHORTEST_TOKEN = 16;
@@ -54,35 +47,40 @@ const MOST_TOKENS = 2;
 /** A pass does not wait longer for Consul: it goes on with what the event carried, or leaves things as they are. */
 const CONSUL_TIMEOUT_MS = 5_000;
 
-export const wiring: Wiring = createWiring(process.env);
+/** @throws EnvironmentInvalid, ConfigInvalid */
+export async function wireReconcile(environment: Environment = process.env): Promise<ReconcilePorts> {
+  return withConfig(await readConfig(environment), environment);
+}
 
-export function createWiring(environment: Environment): Wiring {
-  const config = once(() => loadConfig(environment.HITLESS_CONFIG ?? besideThisModule('hitless.yml')));
-  const queue = once(async () => createQueueSender(new SQSClient({}), queueUrl(environment)));
-  const reconcile = once(async () => ({
-    fleets: (await config()).fleets,
-    queue: await queue(),
+/** @throws EnvironmentInvalid, ConfigInvalid */
+export async function wireWebhook(environment: Environment = process.env): Promise<WebhookPorts> {
+  const isAuthorized = bearerCheck(webhookTokens(environment));
+  return { ...withConfig(await readConfig(environment), environment), isAuthorized };
+}
+
+/** @throws EnvironmentInvalid, ConfigInvalid */
+export async function wireWorker(environment: Environment = process.env): Promise<WorkerPorts> {
+  const config = await readConfig(environment);
+  const reader = createConsulReader(config.consul, {
+    token: environment.HITLESS_CONSUL_TOKEN,
+    timeoutMs: CONSUL_TIMEOUT_MS,
+  });
+  const sync = {
+    store: openStore(config.store, () => s3Client(environment)),
+    readService: (service: string) => reader.readService(service),
+    openSession,
     now: Date.now,
-  }));
-  const webhook = once(async () => {
-    const isAuthorized = bearerCheck(webhookTokens(environment));
-    return { ...(await reconcile()), isAuthorized };
-  });
-  const worker = once(async () => {
-    const { consul, store } = await config();
-    const reader = createConsulReader(consul, {
-      token: environment.HITLESS_CONSUL_TOKEN,
-      timeoutMs: CONSUL_TIMEOUT_MS,
-    });
-    const sync = {
-      store: openStore(store, () => s3Client(environment)),
-      readService: (service: string) => reader.readService(service),
-      openSession,
-      now: Date.now,
-    };
-    return { ...(await reconcile()), sync };
-  });
-  return { webhook, worker, reconcile };
+  };
+  return { ...withConfig(config, environment), sync };
+}
+
+function readConfig(environment: Environment): Promise<HitlessConfig> {
+  const beside = fileURLToPath(new URL('hitless.yml', import.meta.url));
+  return loadConfig(environment.HITLESS_CONFIG ?? beside);
+}
+
+function withConfig({ fleets }: HitlessConfig, environment: Environment): ReconcilePorts {
+  return { fleets, queue: createQueueSender(new SQSClient({}), queueUrl(environment)), now: Date.now };
 }
 
 function queueUrl(environment: Environment): string {
@@ -110,19 +108,4 @@ function webhookTokens(environment: Environment): readonly string[] {
 function s3Client(environment: Environment): S3Client {
   const endpoint = environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL;
   return new S3Client({ forcePathStyle: endpoint !== undefined });
-}
-
-function besideThisModule(file: string): string {
-  return fileURLToPath(new URL(file, import.meta.url));
-}
-
-function once<T>(create: () => Promise<T>): () => Promise<T> {
-  let created: Promise<T> | undefined;
-  return () => {
-    created ??= create().catch((error: unknown) => {
-      created = undefined;
-      throw error;
-    });
-    return created;
-  };
 }

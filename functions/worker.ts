@@ -13,26 +13,28 @@ import type { Fleet } from '../lib/model/fleet.ts';
 import { applyShard, passFleet } from '../lib/sync/pass.ts';
 import type { SyncEvent, SyncPorts } from '../lib/sync/ports.ts';
 import { type Group, groupsOf, type Pass, type ShardApplication } from './batch-groups.ts';
+import { once } from './once.ts';
 import { countInstances, countPass } from './pass-metrics.ts';
 import { createTelemetry } from './telemetry.ts';
-import { type WorkerPorts, wiring } from './wiring.ts';
+import { type WorkerPorts, wireWorker } from './wiring.ts';
 
 /** Kept back from the function's timeout for reports, metrics and the answer. */
 const RESERVE_MS = 1_000;
 
 const { logger, metrics, middlewares } = createTelemetry('worker');
 
-/** The function with everything outside of it as an argument. */
+/** @param wire gives everything outside of the function; called at the first event. */
 export function createWorker(wire: () => Promise<WorkerPorts>) {
+  const ports = once(wire);
   return middy<SQSEvent, SQSBatchResponse>()
     .use(middlewares)
     .handler(async (event, context) => {
       const untilMs = performance.now() + context.getRemainingTimeInMillis() - RESERVE_MS;
-      const ports = await wire();
-      const fleets = new Set(ports.fleets.map((fleet) => fleet.name));
+      const wired = await ports();
+      const fleets = new Set(wired.fleets.map((fleet) => fleet.name));
       const deadline = AbortSignal.timeout(Math.max(0, Math.floor(untilMs - performance.now())));
       const failed = await Promise.all(
-        groupsOf(event.Records, fleets).map((group) => handleGroup(ports, group, deadline)),
+        groupsOf(event.Records, fleets).map((group) => handleGroup(wired, group, deadline)),
       );
       const batchItemFailures = failed.flat().map((itemIdentifier) => ({ itemIdentifier }));
       metrics.addMetric('MessagesReceived', MetricUnit.Count, event.Records.length);
@@ -41,7 +43,7 @@ export function createWorker(wire: () => Promise<WorkerPorts>) {
     });
 }
 
-export const handler = createWorker(wiring.worker);
+export const handler = createWorker(wireWorker);
 
 /** The ids of the records that are to come again. Never throws: another group's records must not suffer. */
 async function handleGroup(

@@ -2,7 +2,7 @@ import './silent.ts';
 import type { ScheduledEvent } from 'aws-lambda';
 import { beforeAll, expect, test } from 'vitest';
 import { createReconcile, handler } from '../../functions/reconcile.ts';
-import { createWiring } from '../../functions/wiring.ts';
+import { wireReconcile } from '../../functions/wiring.ts';
 import { lambdaContext } from './lambda-context.ts';
 import { startEnvironment, type TestEnvironment } from './start-environment.ts';
 
@@ -58,11 +58,9 @@ test('an event that is delivered twice asks once, the next one asks again', asyn
 });
 
 test('a queue that refuses makes the invocation fail', async () => {
-  const { reconcile } = createWiring({
-    ...environment.variables,
-    HITLESS_QUEUE_URL: `${environment.queueUrl}-gone`,
-  });
-  await expect(createReconcile(reconcile)(scheduledEvent('d'), lambdaContext())).rejects.toThrow(
+  const HITLESS_QUEUE_URL = `${environment.queueUrl}-gone`;
+  const broken = createReconcile(() => wireReconcile({ ...environment.variables, HITLESS_QUEUE_URL }));
+  await expect(broken(scheduledEvent('d'), lambdaContext())).rejects.toThrow(
     expect.objectContaining({ code: 'QUEUE_FAILED' }),
   );
 });

@@ -1,7 +1,7 @@
 import './silent.ts';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createWebhook, handler } from '../../functions/webhook.ts';
-import { createWiring } from '../../functions/wiring.ts';
+import { wireWebhook } from '../../functions/wiring.ts';
 import { healthEntry } from './health-entry.ts';
 import { type Differences, httpEvent, TOKEN } from './http-event.ts';
 import { lambdaContext } from './lambda-context.ts';
@@ -127,13 +127,16 @@ describe('a post that is accepted', () => {
     expect(await environment.takeMessages()).toMatchObject([{ entries: null }]);
   });
 
+  test('is measured after base64 decoding', async () => {
+    const body = Buffer.from('[]'.padEnd(5 * 1024 * 1024)).toString('base64');
+    const accepted = await post({ service: 'api', index: '82', body, isBase64Encoded: true });
+    expect(accepted).toMatchObject({ status: 202 });
+  });
+
   test('carries one of two valid tokens while they are being rotated', async () => {
     const older = 'the-older-of-the-two-tokens';
-    const { webhook } = createWiring({
-      ...environment.variables,
-      HITLESS_WEBHOOK_TOKENS: `${TOKEN}, ${older}`,
-    });
-    const both = createWebhook(webhook);
+    const HITLESS_WEBHOOK_TOKENS = `${TOKEN}, ${older}`;
+    const both = createWebhook(() => wireWebhook({ ...environment.variables, HITLESS_WEBHOOK_TOKENS }));
     for (const token of [TOKEN, older]) {
       expect(await post({ authorization: `Bearer ${token}` }, both)).toMatchObject({ status: 202 });
     }
@@ -228,11 +231,9 @@ describe('a post that is refused queues nothing and says why', () => {
 
 describe('a webhook that cannot do its work', () => {
   test('answers 503 with Retry-After when the queue refuses', async () => {
-    const broken = createWiring({
-      ...environment.variables,
-      HITLESS_QUEUE_URL: `${environment.queueUrl}-gone`,
-    });
-    const { status, headers, body } = await post({}, createWebhook(broken.webhook));
+    const HITLESS_QUEUE_URL = `${environment.queueUrl}-gone`;
+    const broken = createWebhook(() => wireWebhook({ ...environment.variables, HITLESS_QUEUE_URL }));
+    const { status, headers, body } = await post({}, broken);
     expect(status).toBe(503);
     expect(headers['Retry-After']).toBe('5');
     expect(body.error.code).toBe('QUEUE_REFUSED');
@@ -247,8 +248,8 @@ describe('a webhook that cannot do its work', () => {
     { what: 'without a queue', variables: { HITLESS_QUEUE_URL: '' } },
     { what: 'without a configuration', variables: { HITLESS_CONFIG: '/does/not/exist.yml' } },
   ])('answers 500 $what, and tells the caller nothing about it', async ({ variables }) => {
-    const { webhook } = createWiring({ ...environment.variables, ...variables });
-    const answer = await post({}, createWebhook(webhook));
+    const broken = createWebhook(() => wireWebhook({ ...environment.variables, ...variables }));
+    const answer = await post({}, broken);
     expect(answer).toMatchObject({
       status: 500,
       body: { error: { code: 'INTERNAL', message: 'see the log of the webhook' } },

@@ -1,6 +1,6 @@
 import './silent.ts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createWiring } from '../../functions/wiring.ts';
+import { wireWorker } from '../../functions/wiring.ts';
 import { createWorker, handler } from '../../functions/worker.ts';
 import { type LocalHaproxy, startHaproxy } from '../../infra/local/haproxy.ts';
 import type { ChangedMessage, QueueMessage } from '../../lib/queue/messages.ts';
@@ -163,8 +163,7 @@ describe('partial batch failures', () => {
 
   test('a pass that cannot be done fails all its records, and only those', async () => {
     registry.entries = [healthEntry('127.0.0.32')];
-    const { worker } = createWiring(environment.variables);
-    const ports = await worker();
+    const ports = await wireWorker(environment.variables);
     const get: typeof ports.sync.store.get = async (key) => {
       if (key.startsWith('fleets/inner/')) throw new Error('the bucket is gone');
       return ports.sync.store.get(key);

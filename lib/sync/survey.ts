@@ -1,7 +1,7 @@
 /** Whether everything that a pass needs is there: what Consul, the store and each instance answer. Changes nothing. */
 
 import type { Fleet, Instance } from '../model/fleet.ts';
-import type { ObservedServer } from '../model/observed.ts';
+import type { InstanceInfo, ObservedServer } from '../model/observed.ts';
 import { slotName } from '../model/slot-table.ts';
 import type { RuntimeLevel } from '../runtime-api/commands/show-cli-level.ts';
 import { slotTableKey } from '../store/keys.ts';
@@ -15,8 +15,8 @@ interface Found {
 
 export interface InstanceSurvey extends Found {
   readonly instance: string;
-  /** HAProxy's; null when it could not be asked. */
-  readonly version: string | null;
+  /** Null when it could not be asked. */
+  readonly info: InstanceInfo | null;
   readonly level: RuntimeLevel | null;
 }
 
@@ -62,12 +62,12 @@ async function surveyInstance(
         session.readServers(),
       ]);
       const problems = [...levelProblems(level), ...slotProblems(fleet, servers)];
-      return { instance: name, version: info.version, level, problems };
+      return { instance: name, info, level, problems };
     } finally {
       await session.close();
     }
   } catch (failed) {
-    return { instance: name, version: null, level: null, problems: [wordsOf(failed)] };
+    return { instance: name, info: null, level: null, problems: [wordsOf(failed)] };
   }
 }
 

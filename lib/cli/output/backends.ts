@@ -1,0 +1,64 @@
+/** The backends of a fleet for people: slots used and free, and what is withheld or refused. */
+
+import { endpointKey } from '../../model/endpoint.ts';
+import type { BackendStatus } from '../../sync/backend-status.ts';
+import { bad, notable } from './colours.ts';
+import { some, toTheSecond } from './words.ts';
+
+type Backends = Readonly<Record<string, BackendStatus>>;
+
+const MOST = 20;
+
+/** `5 serving, 55 draining until 2026-03-01T12:00:30Z, 40 free`, over all backends. */
+export function slotsInUse(backends: Backends): string {
+  const all = Object.values(backends);
+  const sum = (what: keyof BackendStatus['slots']) =>
+    all.reduce((total, { slots }) => total + slots[what], 0);
+  const until = all
+    .flatMap(({ drainingUntil }) => drainingUntil ?? [])
+    .sort()
+    .at(-1);
+  const draining = until === undefined ? [] : [`${sum('draining')} draining until ${toTheSecond(until)}`];
+  return [`${sum('serving')} serving`, ...draining, `${sum('free')} free`].join(', ');
+}
+
+/** What a policy holds back: those with one reason and one end together. */
+export function withheldLines(backends: Backends): string[] {
+  return Object.entries(backends).flatMap(([backend, { withheld }]) => {
+    const groups = Map.groupBy(withheld, ({ since, until, reason }) => {
+      const end = until === null ? 'until released' : `until ${toTheSecond(until)}`;
+      return `since ${toTheSecond(since)}, ${end}: ${reason}`;
+    });
+    return cut(
+      [...groups].map(([why, group]) => {
+        const servers = group.map((change) => `${change.slot} ${endpointKey(change)}`);
+        const stay = group.length === 1 ? 'stays' : 'stay';
+        return `${backend}  ${some(servers, 10)} ${stay}, ${why}`;
+      }),
+    ).map((line) => `  ${notable('withheld')}  ${line}`);
+  });
+}
+
+/** A line for each endpoint of Consul that is not let through. */
+export function refusedLines(backends: Backends): string[] {
+  const lines = Object.entries(backends).flatMap(([backend, { refused }]) =>
+    refused.map(
+      ({ address, port, reason }) => `${backend}  ${JSON.stringify(address)} port ${port}: ${reason}`,
+    ),
+  );
+  return cut(lines).map((line) => `  ${bad('refused')}   ${line}`);
+}
+
+/** Servers that an operator put in drain or maint, in one line for each backend and state. */
+export function heldLines(
+  held: readonly { instance: string; backend: string; slot: string; state: string }[],
+): string[] {
+  const groups = Map.groupBy(held, ({ backend, slot, state }) => `${backend}/${slot} in ${state}`);
+  const lines = [...groups].map(([what, ofIt]) => `${what} on ${some(ofIt.map(({ instance }) => instance))}`);
+  return cut(lines).map((line) => `  ${notable('held by an operator')}  ${line}`);
+}
+
+function cut(lines: readonly string[]): string[] {
+  const rest = lines.length - MOST;
+  return rest <= 0 ? [...lines] : [...lines.slice(0, MOST), `… and ${rest} more (--json lists all)`];
+}

@@ -1,0 +1,103 @@
+/** What a check found, and what the configuration says with its defaults, for people. */
+
+import { endpointKey } from '../../model/endpoint.ts';
+import type { BackendPolicy, Fleet, HitlessConfig, StoreAddress } from '../../model/fleet.ts';
+import { addressText } from '../../runtime-api/address-text.ts';
+import type { FleetSurvey } from '../../sync/survey.ts';
+import type { FleetCheck } from '../check.ts';
+import { bad, good, notable, strong } from './colours.ts';
+import { columns } from './columns.ts';
+import { counted, duration } from './words.ts';
+
+export function headText(path: string, { consul, store }: HitlessConfig): string[] {
+  const datacenter = consul.datacenter === null ? '' : `, datacenter ${consul.datacenter}`;
+  return [path, `  Consul ${consul.address}${datacenter}`, `  store  ${storeText(store)}`];
+}
+
+export function checkText(fleet: Fleet, { problems, notes, live }: FleetCheck): string[] {
+  const { name, instances, backends, template, timeoutMs, snapshotEveryMs, shard } = fleet;
+  const settings = [
+    template === null ? 'no template' : `template ${template.path}`,
+    `timeout ${duration(timeoutMs)}`,
+    `snapshot_every ${duration(snapshotEveryMs)}`,
+    `shard ${shard}`,
+  ];
+  return [
+    `${strong(`fleet ${name}`)}: ${counted(instances.length, 'instance')}, ${counted(backends.length, 'backend')}; ${settings.join(', ')}`,
+    ...columns(
+      [
+        'backend',
+        'service',
+        'tags',
+        'include',
+        'slots',
+        'spare',
+        'weights',
+        'placeholder',
+        'drain',
+        'keep',
+        'hold',
+        'options',
+      ],
+      backends.map(backendRow),
+    ),
+    ...instanceLines(fleet, live),
+    ...(live === null ? [] : liveLines(live)),
+    ...notes.map((note) => `  ${notable('note')}     ${note}`),
+    ...problems.map((problem) => `  ${bad('problem')}  ${problem}`),
+  ];
+}
+
+function backendRow(policy: BackendPolicy): string[] {
+  return [
+    policy.backend,
+    policy.service,
+    policy.tags.join(' ') || '-',
+    policy.include.join(' '),
+    `${policy.server}1-${policy.slots}`,
+    String(policy.spare),
+    policy.weights ? 'Consul’s' : 'HAProxy’s',
+    endpointKey(policy.placeholder),
+    duration(policy.drainMs),
+    `${Math.round(policy.keep * 100)}%${policy.allowEmpty ? ', may be empty' : ''}`,
+    duration(policy.holdMs),
+    policy.options,
+  ];
+}
+
+function instanceLines({ instances }: Fleet, live: FleetSurvey | null): string[] {
+  if (live === null) {
+    return columns(
+      ['instance', 'address'],
+      instances.map(({ name, address }) => [name, addressText(address)]),
+    );
+  }
+  return columns(
+    ['instance', 'address', 'haproxy', 'level', 'result'],
+    instances.map(({ name, address }, index) => {
+      const survey = live.instances[index];
+      const well = survey !== undefined && survey.problems.length === 0;
+      return [
+        name,
+        addressText(address),
+        survey?.info?.version ?? '-',
+        survey?.level ?? '-',
+        well ? good('ok') : bad('problem'),
+      ];
+    }),
+  );
+}
+
+function liveLines({ services, store }: FleetSurvey): string[] {
+  const registered = services.map(({ service, registered }) =>
+    registered === null ? [] : [`  Consul   ${service}: ${counted(registered, 'registration')}`],
+  );
+  const { generation } = store;
+  const table = generation === 0 ? 'no table yet' : `table of generation ${generation}`;
+  return [...registered.flat(), ...(generation === null ? [] : [`  store    ${table}`])];
+}
+
+function storeText(store: StoreAddress): string {
+  if (store.scheme === 'file') return `file:${store.path}`;
+  return store.prefix === '' ? `s3://${store.bucket}` : `s3://${store.bucket}/${store.prefix}`;
+}

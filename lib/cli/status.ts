@@ -1,0 +1,45 @@
+/** `hitless status`: what the store knows: the table and the last reports. Connects to no HAProxy and not to Consul. */
+
+import type { Command } from 'commander';
+import { fleetStatus } from '../sync/status.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { type GlobalOptions, select } from './global-options.ts';
+import { print, printJson } from './output/print.ts';
+import { statusText } from './output/status-text.ts';
+import { does, eachFleet } from './run.ts';
+import { openConfiguredStore } from './wiring.ts';
+
+const HELP = `
+Shows generation, converged and lagging instances, slots used and free, changes that are withheld, endpoints that are
+refused, and servers that an operator holds in drain or maint, all from the store: how the last pass left things. It
+asks neither the load balancers nor Consul (\`hitless plan\` does).
+
+Exit codes:
+  0  told, whatever the state is
+  1  the store could not be read
+
+Examples:
+  $ hitless status
+  $ hitless status --json | jq -e '[.fleets[].instances[].converged] | all'
+`;
+
+export function addStatus(program: Command): void {
+  const command = program.command('status').summary('show how the last pass left things, from the store');
+  does(
+    command.description('Shows how the last pass left things, from the store.').addHelpText('after', HELP),
+    status,
+  );
+}
+
+async function status(options: GlobalOptions): Promise<ExitCode> {
+  const { config, fleets } = await select(options);
+  const store = openConfiguredStore(config.store);
+  const outcomes = await eachFleet(fleets, (fleet) => fleetStatus(store, fleet));
+  if (options.json === true) {
+    const told = outcomes.map(({ fleet, result, error }) => [fleet.name, result ?? { error }]);
+    printJson({ fleets: Object.fromEntries(told) });
+  } else {
+    print(outcomes.flatMap(({ fleet, result }) => (result === null ? [] : statusText(fleet.name, result))));
+  }
+  return outcomes.some(({ result }) => result === null) ? EXIT.failed : EXIT.ok;
+}

@@ -1,0 +1,12 @@
+/** Which events of a pass a person at a terminal, or a cron mail, should see beside the result. */
+
+import type { SyncEvent } from '../sync/ports.ts';
+import { tell } from './output/print.ts';
+
+/** Failures that are in no result, and notices. The other events say what the result says anyway. */
+export function tellEvent(event: SyncEvent): void {
+  const { fleet, instance, backend } = event;
+  const where = [fleet, instance, backend].filter((name) => name !== undefined).join('/');
+  if (event.event === 'failed') tell(`${where}: ${event.error}`);
+  if (event.event === 'endpoint_noticed') tell(`${where}: ${event.notice}`);
+}

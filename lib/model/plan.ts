@@ -43,6 +43,8 @@ export interface Step {
   readonly slot: string;
   readonly commands: readonly RuntimeCommand[];
   readonly expect: Expectation;
+  /** The slot gets another endpoint: not before the last connection to the former one has ended. */
+  readonly changesHands?: true;
 }
 
 /**

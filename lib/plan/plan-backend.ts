@@ -172,6 +172,7 @@ function inRotation(seen: ObservedServer): boolean {
 /**
  * In two halves, so that a backend whose slots all change hands keeps half of its servers. Where there is nothing to
  * halve, the only server changes its address while it serves: it is never missing, and until then it is the old one.
+ * (Before HAProxy 3.0, a request under way at that moment leaves a connection to the old address behind.)
  */
 function replaceInTurn(replaced: readonly Replaced[], rotation: number): Stage[] {
   const [only] = replaced;
@@ -183,7 +184,8 @@ function replaceInTurn(replaced: readonly Replaced[], rotation: number): Stage[]
   );
   const middle = Math.ceil(replaced.length / 2);
   return [idleFirst.slice(0, middle), idleFirst.slice(middle)].flatMap((half): Stage[] => [
-    { phase: 'break', steps: half.map(({ seen, endpoint }) => readdress(seen, endpoint)) },
+    { phase: 'break', steps: half.map(({ seen }) => outOfRotation(seen)) },
+    { phase: 'make', steps: half.map(({ seen, endpoint }) => readdress(seen, endpoint)) },
     { phase: 'make', steps: half.map(({ seen, endpoint, weight }) => intoRotation(seen, endpoint, weight)) },
   ]);
 }
@@ -204,10 +206,15 @@ function step(
   };
 }
 
+function outOfRotation(seen: ObservedServer): Step {
+  return step(seen, [...mark(seen), setState('maint')], { admin: 'maint', weight: 0 });
+}
+
+/** For a server in maintenance, or one that the stage before put there. */
 function readdress(seen: ObservedServer, endpoint: EndpointAddress): Step {
-  const out = seen.admin === 'maint' ? [] : [setState('maint')];
+  const marked = seen.admin === 'maint' ? mark(seen) : [];
   const expect: Expectation = { ...addressOf(endpoint), admin: 'maint', weight: 0 };
-  return step(seen, [...mark(seen), ...out, setAddress(endpoint)], expect);
+  return { ...step(seen, [...marked, setAddress(endpoint)], expect), changesHands: true };
 }
 
 function intoRotation(seen: ObservedServer, endpoint: EndpointAddress, weight: number): Step {

@@ -28,6 +28,11 @@ export interface RuntimeSession {
   readLevel(): Promise<RuntimeLevel>;
   /** Current sessions and queued requests by server name; `show stat`. */
   readSessions(backend: string): Promise<ReadonlyMap<string, number>>;
+  /**
+   * Connections in use by server name; `show servers conn`. Unlike sessions, these are only the connections that go
+   * back to the server's pool afterwards (measured: 0 in `mode tcp` and with `http-reuse never`, except on 2.2).
+   */
+  readUsedConnections(backend: string): Promise<ReadonlyMap<string, number>>;
   /** Ends the connection; never throws. */
   close(): Promise<void>;
 }

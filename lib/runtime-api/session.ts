@@ -5,6 +5,7 @@ import { encodeChange } from './commands/change.ts';
 import type { CommandCodec } from './commands/codec.ts';
 import { showCliLevel } from './commands/show-cli-level.ts';
 import { showInfo } from './commands/show-info.ts';
+import { showServersConn } from './commands/show-servers-conn.ts';
 import { showServersState } from './commands/show-servers-state.ts';
 import { showStat } from './commands/show-stat.ts';
 import { Pipeline } from './pipeline.ts';
@@ -48,6 +49,10 @@ export async function startSession(stream: Duplex, conversation: Conversation): 
     async readSessions(backend) {
       const sessions = await show(showStat, { backend, of: 'one' });
       return sessions.size > 0 ? sessions : show(showStat, { backend, of: 'all' });
+    },
+
+    async readUsedConnections(backend) {
+      return show(showServersConn, { backend });
     },
 
     close() {

@@ -90,7 +90,7 @@ async function applyOverSession(
     try {
       const { info, state, plan } = await planOverSession(session, fleet, table, recalling);
       known = { info, plan, state, commands: 0, problems: plan.problems };
-      const done = await carryOut(session, plan, state);
+      const done = await carryOut(session, info.version, plan, state);
       return { info, plan, ...done, problems: [...plan.problems, ...done.problems] };
     } finally {
       await session.close();

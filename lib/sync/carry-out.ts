@@ -5,6 +5,7 @@ import { endpointKey, sameEndpoint } from '../model/endpoint.ts';
 import type { ObservedServer } from '../model/observed.ts';
 import type { Plan, Problem, Stage, Step } from '../model/plan.ts';
 import type { RuntimeSession, ServersState } from '../runtime-api/runtime-session.ts';
+import { slotsInUse, waitForRequests } from './former-connections.ts';
 
 /**
  * HAProxy 3.0 and newer apply addresses a moment after they answered (measured: a read on the same connection can
@@ -22,9 +23,15 @@ export interface CarriedOut {
   readonly problems: readonly Problem[];
 }
 
-/** @throws SessionLost: what was done is unknown, and the next pass finds out. */
+/**
+ * A slot that somebody is still connected to changes hands last, so that the others do not wait for it.
+ *
+ * @param haproxy the instance's version, as `show info` has it.
+ * @throws SessionLost: what was done is unknown, and the next pass finds out.
+ */
 export async function carryOut(
   session: RuntimeSession,
+  haproxy: string,
   plan: Plan,
   before: ServersState,
 ): Promise<CarriedOut> {
@@ -35,27 +42,53 @@ export async function carryOut(
   let state = before;
   let commands = 0;
 
-  for (const stage of plan.stages) {
+  const send = async (stage: Stage) => {
     const steps = keepRotation(stage, state.servers, fail).filter((step) => !failed.has(nameOf(step)));
-    if (steps.length === 0) continue;
-    const outcomes = await session.send(steps.flatMap((step) => step.commands));
-    commands += outcomes.length;
-    let at = 0;
-    for (const step of steps) {
-      const own = outcomes.slice(at, at + step.commands.length);
-      at += step.commands.length;
-      for (const outcome of own)
-        if (!outcome.done && !failed.has(nameOf(step))) fail(step, outcome.refused.message);
-    }
-    const sent = steps.filter((step) => !failed.has(nameOf(step)));
-    state = await readBack(session, sent);
+    if (steps.length === 0) return;
+    commands += await sendSteps(session, steps, fail);
+    const accepted = steps.filter((step) => !failed.has(nameOf(step)));
+    state = await readBack(session, accepted);
     const seen = byName(state.servers);
-    for (const step of sent) {
+    for (const step of accepted) {
       const difference = differenceOf(step, seen.get(nameOf(step)));
       if (difference !== null) fail(step, `read back ${difference}`);
     }
+  };
+
+  const late = new Set<string>();
+  const lateStages: Stage[] = [];
+  for (const stage of plan.stages) {
+    for (const slot of (await slotsInUse(session, haproxy, stage.steps)).keys()) late.add(slot);
+    lateStages.push({ ...stage, steps: stage.steps.filter((step) => late.has(nameOf(step))) });
+    await send({ ...stage, steps: stage.steps.filter((step) => !late.has(nameOf(step))) });
+  }
+  for (const stage of lateStages) {
+    const inUse = await waitForRequests(session, haproxy, stage.steps);
+    for (const step of stage.steps) {
+      const count = inUse.get(nameOf(step)) ?? 0;
+      if (count > 0)
+        fail(step, `${count} connections to its former endpoint are in use; it waits for their end`);
+    }
+    await send(stage);
   }
   return { state, commands, problems: [...failed.values()] };
+}
+
+/** Returns how many commands it sent. */
+async function sendSteps(
+  session: RuntimeSession,
+  steps: readonly Step[],
+  fail: (step: Step, reason: string) => void,
+): Promise<number> {
+  const outcomes = await session.send(steps.flatMap((step) => step.commands));
+  let at = 0;
+  for (const step of steps) {
+    const own = outcomes.slice(at, at + step.commands.length);
+    at += step.commands.length;
+    const refusal = own.find((outcome) => !outcome.done);
+    if (refusal !== undefined && !refusal.done) fail(step, refusal.refused.message);
+  }
+  return outcomes.length;
 }
 
 /**

@@ -173,7 +173,14 @@ describe('the order', () => {
   test('slots that change hands do so in halves', () => {
     const swap = [seen(1, { ...at1, admin: 'ready' }), seen(2, { ...at2, admin: 'ready' })];
     const plan = planOf(table(serving(E2), serving(E1)), swap);
-    expect(plan.stages.map((stage) => stage.phase)).toEqual(['break', 'make', 'break', 'make']);
+    expect(plan.stages.map((stage) => stage.phase)).toEqual([
+      'break',
+      'make',
+      'make',
+      'break',
+      'make',
+      'make',
+    ]);
   });
 
   test('the only server in rotation changes its address while it serves', () => {

@@ -7,6 +7,8 @@ export interface Load {
   readonly answers: ReadonlyMap<string, number>;
   /** Everything that was not a 200: status codes and connection errors. */
   readonly failures: readonly string[];
+  /** Returns when every request that was under way is answered; new ones go on. */
+  settled(): Promise<void>;
   /** Ends it, once every request under way is answered. */
   stop(): Promise<void>;
 }
@@ -17,26 +19,36 @@ export function startLoad(url: string, clients: number): Load {
   const failures: string[] = [];
   let running = true;
 
+  const underWay = new Set<Promise<void>>();
+  const request = async () => {
+    const one = once();
+    underWay.add(one);
+    await one;
+    underWay.delete(one);
+  };
   const once = () =>
     new Promise<void>((resolve) => {
-      const request = get(url, { agent }, (response) => {
+      const sent = get(url, { agent }, (response) => {
         const { statusCode } = response;
         const name = String(response.headers['x-served-by']);
         if (statusCode === 200) answers.set(name, (answers.get(name) ?? 0) + 1);
         else failures.push(`status ${statusCode}`);
         response.resume().once('end', resolve);
       });
-      request.once('error', (error) => {
+      sent.once('error', (error) => {
         failures.push(error.message);
         resolve();
       });
     });
   const loops = Array.from({ length: clients }, async () => {
-    while (running) await once();
+    while (running) await request();
   });
   return {
     answers,
     failures,
+    async settled() {
+      await Promise.all(underWay);
+    },
     async stop() {
       running = false;
       await Promise.all(loops);

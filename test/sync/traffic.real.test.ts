@@ -97,11 +97,36 @@ describe.each(await haproxyVersions())('HAProxy $version under load', ({ path: b
     const { applied, table } = await bench.pass();
     expect(applied[0]?.report.reason).toBeNull();
     expect(table.backends.be_template?.slots).toHaveLength(SLOTS);
-    await traffic(load, 50);
+    await load.settled();
     const late = old.map(({ requests }) => requests);
     await traffic(load, 500);
     await load.stop();
     expect(old.map(({ requests }) => requests)).toEqual(late);
     expect(load.failures).toEqual([]);
+  });
+
+  test('a request under way when its slot changes hands leaves no connection behind', async () => {
+    const port = await freePort();
+    const slow = keep(await startWebServer({ name: 'slow', address: '127.0.35.1', port, delay: 300 }));
+    const fresh = keep(await startWebServer({ name: 'fresh', address: '127.0.35.2', port }));
+    const other = keep(await startWebServer({ name: 'other', address: '127.0.35.3', port }));
+    const bench = keep(
+      await startBenchFleet({
+        haproxies: [{ binary, backend: articleBackend(2) }],
+        policy: { slots: 2, drainMs: 0 },
+      }),
+    );
+    const request = async () => (await fetch(bench.haproxies[0]?.url ?? '')).text();
+    bench.consul = registered([slow, other]);
+    await bench.pass();
+    const underWay = Array.from({ length: 8 }, request);
+    await until(async () => (slow.requests === 4 ? true : undefined), { what: 'four requests under way' });
+    bench.consul = registered([fresh, other]);
+    const { applied } = await bench.pass();
+    expect(applied[0]?.report.reason).toBeNull();
+    expect((await Promise.all(underWay)).filter((answer) => answer === 'slow\n')).toHaveLength(4);
+    const answers = new Set<string>();
+    for (let count = 0; count < 20; count += 1) answers.add(await request());
+    expect(answers).toEqual(new Set(['fresh\n', 'other\n']));
   });
 });

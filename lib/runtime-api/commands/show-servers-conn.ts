@@ -1,0 +1,40 @@
+/**
+ * `show servers conn BACKEND`: the connections to one backend's servers, of which those in use are read here.
+ *
+ * Space separated, one server on a line, the first line names the columns after a `#` (measured on 2.2 to 3.2).
+ */
+
+import { ReplyNotUnderstood } from '../errors.ts';
+import { type CommandCodec, refusal } from './codec.ts';
+import { backendReference } from './server-reference.ts';
+
+export const showServersConn: CommandCodec<{ readonly backend: string }, ReadonlyMap<string, number>> = {
+  /** @throws RangeError for a name outside the allow-list. */
+  encode({ backend }) {
+    return `show servers conn ${backendReference(backend)}`;
+  },
+
+  /**
+   * Connections in use (`used_cur`) by the name of the server. No such server: empty.
+   *
+   * @throws CommandRefused for an answer that is a message, such as `Can't find backend.`
+   * @throws ReplyNotUnderstood when a column is missing.
+   */
+  read(asked, reply) {
+    const command = this.encode(asked);
+    const [header = '', ...lines] = reply.split('\n');
+    if (!header.startsWith('#')) throw refusal(command, reply);
+    const at = header.replace(/^#\s*/, '').split(' ').indexOf('used_cur');
+    if (at === -1) throw new ReplyNotUnderstood(command, 'it has no column used_cur');
+
+    const used = new Map<string, number>();
+    for (const line of lines.filter((text) => text.trim() !== '')) {
+      const values = line.split(' ');
+      const [backend, server = ''] = (values[0] ?? '').split('/');
+      const count = values[at] ?? '';
+      if (!/^\d+$/.test(count)) throw new ReplyNotUnderstood(command, `a line without connections: ${line}`);
+      if (backend === asked.backend) used.set(server, Number(count));
+    }
+    return used;
+  },
+};

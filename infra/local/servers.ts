@@ -6,7 +6,7 @@
  */
 
 import { execFile } from 'node:child_process';
-import { homedir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { isExecutable } from './executable.ts';
@@ -31,7 +31,7 @@ export class ServerMissing extends Error {
 
 /** The folder that `setup.sh` fetches programs into: the same rule is written there. */
 export function fetchedFolder(): string {
-  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+  const cache = process.env.XDG_CACHE_HOME || join(process.env.HOME || tmpdir(), '.cache');
   return join(cache, 'hitless', 'bin');
 }
 

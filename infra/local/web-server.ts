@@ -21,7 +21,7 @@ export interface WebServer {
   readonly port: number;
   /** `http://ADDRESS:PORT`, without a slash at the end. */
   readonly url: string;
-  /** How many requests it has received since it was made, HEAD requests (health checks) apart. */
+  /** How many requests it has received since it was made, health checks (HEAD and OPTIONS) apart. */
   readonly requests: number;
   /** When the first of them came, in milliseconds like `Date.now()` with fractions; null before. */
   readonly firstRequestAt: number | null;
@@ -46,7 +46,7 @@ export async function startWebServer(options: WebServerOptions): Promise<WebServ
 
   const open = (): Promise<Server> => {
     const server = createServer(async (request, response) => {
-      if (request.method !== 'HEAD') {
+      if (request.method !== 'HEAD' && request.method !== 'OPTIONS') {
         requests += 1;
         firstRequestAt ??= performance.timeOrigin + performance.now();
       }
@@ -78,7 +78,6 @@ export async function startWebServer(options: WebServerOptions): Promise<WebServ
     },
     stop: () => closed(server),
     async kill() {
-      server.closeAllConnections();
       const gone = closed(server);
       server.closeAllConnections();
       await gone;
@@ -97,10 +96,10 @@ export function startWebServers(count: number, prefix = 'web'): Promise<WebServe
   );
 }
 
-function closed(server: Server): Promise<void> {
-  if (!server.listening) return Promise.resolve();
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
-  });
+/** A connection is closed once its request has been answered: a client that keeps it open is not waited for. */
+async function closed(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const sweep = setInterval(() => server.closeIdleConnections(), 10);
+  await new Promise((resolve) => server.close(resolve));
+  clearInterval(sweep);
 }

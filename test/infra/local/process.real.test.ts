@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { isAlive, startProcess } from '../../../infra/local/process.ts';
@@ -49,9 +50,11 @@ test.each([
 });
 
 test('a server ends when the program that started it is killed', async () => {
-  const { node, ended, pid, masterPid } = await run(stayUp);
+  const { node, ended, pid, masterPid, socket } = await run(stayUp);
   node.kill('SIGKILL');
   await ended;
+  // Nobody was left to do it.
+  rmSync(dirname(socket), { recursive: true });
   await until(() => !isAlive(pid) && !isAlive(masterPid), { what: 'HAProxy to be gone' });
 });
 

@@ -9,16 +9,24 @@ const LONGEST_BYTES = 64 * 1024 * 1024;
 /** Consul writes the body at once and closes; somebody who keeps the pipe open must not stop the sync. */
 const PATIENCE_MS = 10_000;
 
+/** What was on standard input is no use; a sync goes on without it. */
+export class WatchBodyUnusable extends Error {
+  override readonly name = 'WatchBodyUnusable';
+  readonly code = 'CLI_WATCH_BODY_UNUSABLE';
+}
+
 /**
  * Reads the body to its end.
  *
- * @throws Error when the input is a terminal, not at its end after ten seconds, larger than 64 MiB, or no health
- *   entries.
+ * @throws WatchBodyUnusable when the input is a terminal, not at its end after ten seconds, larger than 64 MiB, or no
+ *   JSON.
+ * @throws NotHealthEntries when it is JSON of another kind.
  */
 export async function readWatchBody(
   input: Readable & { readonly isTTY?: boolean },
 ): Promise<readonly ServiceEntry[]> {
-  if (input.isTTY === true) throw new Error('standard input is a terminal, not the body of a Consul watch');
+  if (input.isTTY === true)
+    throw new WatchBodyUnusable('standard input is a terminal, not the body of a Consul watch');
   addAbortSignal(AbortSignal.timeout(PATIENCE_MS), input);
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -26,12 +34,15 @@ export async function readWatchBody(
     for await (const chunk of input) {
       const piece = Buffer.from(chunk);
       bytes += piece.length;
-      if (bytes > LONGEST_BYTES) throw new Error(`standard input has more than ${LONGEST_BYTES} bytes`);
+      if (bytes > LONGEST_BYTES)
+        throw new WatchBodyUnusable(`standard input has more than ${LONGEST_BYTES} bytes`);
       chunks.push(piece);
     }
   } catch (error) {
     if (error instanceof Error && error.name === 'AbortError') {
-      throw new Error(`standard input did not end within ${PATIENCE_MS / 1_000} s`, { cause: error });
+      throw new WatchBodyUnusable(`standard input did not end within ${PATIENCE_MS / 1_000} s`, {
+        cause: error,
+      });
     }
     throw error;
   }
@@ -43,6 +54,8 @@ function jsonOf(text: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
-    throw new Error(text === '' ? 'standard input is empty' : `standard input is not JSON: ${words}`);
+    throw new WatchBodyUnusable(
+      text === '' ? 'standard input is empty' : `standard input is not JSON: ${words}`,
+    );
   }
 }

@@ -2,7 +2,6 @@
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ServerMissing } from './servers.ts';
 import { createNarrator } from './start/event-line.ts';
 import { greeting } from './start/greeting.ts';
 import { AlreadyRunning, refuseIfRunning, writeLocalFile } from './start/local-file.ts';
@@ -49,8 +48,7 @@ try {
   process.exit(0);
 } catch (error) {
   // What a person can act on needs no stack trace.
-  const plain =
-    error instanceof AlreadyRunning || error instanceof PartFailed || error instanceof ServerMissing;
+  const plain = error instanceof AlreadyRunning || error instanceof PartFailed;
   console.error(plain ? `npm start: ${error.message}` : error);
   process.exit(1);
 }

@@ -1,6 +1,6 @@
 /** `hitless sync` when things are not as they should be: what it says, what it leaves alone, how it exits. */
 
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createBench, fakeConsul, haproxy, serving, tcp, unix } from './bench.ts';
@@ -183,6 +183,26 @@ test('a store that cannot be written: exit 1, and no instance is touched', async
   expect([code, stdout]).toEqual([1, '']);
   expect(stderr).toContain(`cannot get ${folder}/store/fleets/edge/slots.json`);
   expect(await serving(lb)).toEqual([]);
+});
+
+test('a fleet whose table is damaged is told about, the other one is brought in step, and exit 3 says so', async () => {
+  const [lb, consul] = await Promise.all([haproxy(), fakeConsul()]);
+  const { hitless, folder } = createBench({ consul: consul.url, instances: { lb: unix(lb) } });
+  const west =
+    '  west: { instances: { w: "tcp://127.0.0.1:1" }, backends: { be: { service: my-cluster } } }\n';
+  writeFileSync(join(folder, 'hitless.yml'), west, { flag: 'a' });
+  mkdirSync(join(folder, 'store/fleets/west'), { recursive: true });
+  writeFileSync(join(folder, 'store/fleets/west/slots.json'), '{');
+  consul.register(endpoints(1, 3));
+  const { code, stdout, stderr } = await hitless('sync --json');
+  expect(code).toBe(3);
+  expect(stderr).toContain('hitless: fleet west: fleets/west/slots.json: is not JSON');
+  const { edge, west: damaged } = JSON.parse(stdout).fleets;
+  expect(edge.instances.lb.converged).toBe(true);
+  expect(damaged).toEqual({ error: expect.stringContaining('is not JSON') });
+  expect(await serving(lb)).toHaveLength(3);
+  expect((await hitless('sync --fleet west')).code).toBe(1);
+  expect((await hitless('sync --fleet edge')).code).toBe(0);
 });
 
 test('two syncs at once publish one generation, and both end well', async () => {

@@ -205,6 +205,19 @@ test('a fleet whose table is damaged is told about, the other one is brought in 
   expect((await hitless('sync --fleet edge')).code).toBe(0);
 });
 
+test('a configuration that cannot be written does not stop the sync, and exit 3 says so', async () => {
+  const [lb, consul] = await Promise.all([haproxy(), fakeConsul()]);
+  const here = { consul: consul.url, instances: { lb: unix(lb) }, fleet: ['template: edge.cfg.j2'] };
+  const { hitless, folder } = createBench(here);
+  mkdirSync(join(folder, 'store/fleets/edge/haproxy.cfg'), { recursive: true });
+  consul.register(endpoints(1, 3));
+  const { code, stdout, stderr } = await hitless('sync');
+  expect(code).toBe(3);
+  expect(stderr).toMatch(/^hitless: edge: cannot get .*haproxy\.cfg: EISDIR/);
+  expect(stdout).toContain('1 of 1 instance converged');
+  expect(await serving(lb)).toHaveLength(3);
+});
+
 test('two syncs at once publish one generation, and both end well', async () => {
   const [lb, consul] = await Promise.all([haproxy(), fakeConsul()]);
   const { hitless, stored } = createBench({

@@ -34,7 +34,7 @@ export interface FleetCheck {
   readonly problems: readonly string[];
   /** Worth knowing, not wrong. */
   readonly notes: readonly string[];
-  /** Null: without \`--live\`. */
+  /** Null: without `--live`. */
   readonly live: FleetSurvey | null;
 }
 

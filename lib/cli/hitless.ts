@@ -25,7 +25,7 @@ Environment:
   NO_COLOR=1            no colours on a terminal
 `;
 
-/** A reader such as \`head\` that has seen enough is no error. */
+/** A reader such as `head` that has seen enough is no error. */
 process.stdout.on('error', (error) => {
   if ('code' in error && error.code === 'EPIPE') process.exit();
   throw error;

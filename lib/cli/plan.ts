@@ -33,7 +33,7 @@ export function addPlan(program: Command): void {
   does(command.description('Shows what a sync would do, changing nothing.').addHelpText('after', HELP), plan);
 }
 
-/** What is known about one instance, as \`--json\` tells it. */
+/** What is known about one instance, as `--json` tells it. */
 export interface InstancePlan {
   /** Null: it was reached. */
   readonly unreachable: string | null;

@@ -70,7 +70,7 @@ export interface InstanceSync {
   /** Sent to change something. */
   readonly commands: number;
   readonly ms: number;
-  /** As planned; with \`converged\`, as done. */
+  /** As planned; with `converged`, as done. */
   readonly changes: Applied['changes'];
   readonly operatorHeld: Applied['report']['operatorHeld'];
   readonly missingSlots: readonly string[];
@@ -84,7 +84,7 @@ export interface FleetSync {
   readonly consulFailures: PassResult['consulFailures'];
   /** What could not be written, or read, in the store. */
   readonly storeFailures: readonly string[];
-  /** False: \`--wait\` was given, and something still drains. */
+  /** False: `--wait` was given, and something still drains. */
   readonly drained: boolean;
   readonly backends: Readonly<Record<string, BackendStatus>>;
   readonly instances: Readonly<Record<string, InstanceSync>>;

@@ -45,6 +45,8 @@ export interface Step {
   readonly expect: Expectation;
   /** The slot gets another endpoint: not before the last connection to the former one has ended. */
   readonly changesHands?: true;
+  /** Only if nobody is connected to the server any more; otherwise a later pass does it. */
+  readonly whenIdle?: true;
 }
 
 /**

@@ -124,6 +124,7 @@ function changeOf({ seen, verdict }: Judged): Change {
 function stagesOf(judged: readonly Judged[], observation: BackendObservation, rules: SlotRules): Stage[] {
   const make: { first: Step[]; second: Step[] } = { first: [], second: [] };
   const leave: Step[] = [];
+  const finish: Step[] = [];
   const replaced: Replaced[] = [];
 
   for (const { seen, verdict } of judged) {
@@ -147,6 +148,7 @@ function stagesOf(judged: readonly Judged[], observation: BackendObservation, ru
         break;
       case 'drain':
         leave.push(step(seen, [...mark(seen), setState('drain')], { admin: 'drain', weight: 0 }));
+        finish.push({ ...park({ ...seen, admin: 'drain', weight: 0 }, rules), whenIdle: true });
         break;
       case 'remove':
       case 'park':
@@ -162,6 +164,7 @@ function stagesOf(judged: readonly Judged[], observation: BackendObservation, ru
     { phase: 'make', steps: make.second },
     ...replaceInTurn(replaced, [...observation.servers.values()].filter(inRotation).length),
     { phase: 'break', steps: leave },
+    { phase: 'break', steps: finish },
   ];
 }
 

@@ -43,7 +43,9 @@ export async function carryOut(
   let commands = 0;
 
   const send = async (stage: Stage) => {
-    const steps = keepRotation(stage, state.servers, fail).filter((step) => !failed.has(nameOf(step)));
+    const due = stage.steps.filter((step) => !failed.has(nameOf(step)));
+    const possible = await withoutBusy(session, due);
+    const steps = keepRotation({ ...stage, steps: possible }, state.servers, fail);
     if (steps.length === 0) return;
     commands += await sendSteps(session, steps, fail);
     const accepted = steps.filter((step) => !failed.has(nameOf(step)));
@@ -72,6 +74,17 @@ export async function carryOut(
     await send(stage);
   }
   return { state, commands, problems: [...failed.values()] };
+}
+
+/** Leaves out what is only for servers without sessions and has some. */
+async function withoutBusy(session: RuntimeSession, steps: readonly Step[]): Promise<readonly Step[]> {
+  const idle = new Set<string>();
+  for (const backend of new Set(steps.filter((step) => step.whenIdle).map((step) => step.backend))) {
+    for (const [server, count] of await session.readSessions(backend)) {
+      if (count === 0) idle.add(`${backend}/${server}`);
+    }
+  }
+  return steps.filter((step) => step.whenIdle !== true || idle.has(nameOf(step)));
 }
 
 /** Returns how many commands it sent. */

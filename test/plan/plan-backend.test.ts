@@ -115,6 +115,17 @@ describe('one slot', () => {
     expect(planOf(table(draining(E1)), servers).changes).toEqual([]);
   });
 
+  test('that departs without a session is drained and removed in one go', () => {
+    const plan = planOf(table(draining(E1)), [seen(1, { ...at1, admin: 'ready' })]);
+    expect(commandsOf(plan.stages, 'idle').map(worded)).toEqual([
+      'websrv1 weight 0',
+      'websrv1 drain',
+      'websrv1 maint',
+      'websrv1 addr 0.0.0.0:80',
+      'websrv1 weight 1',
+    ]);
+  });
+
   test('whose maintenance comes from elsewhere is a problem, not a command', () => {
     const plan = planOf(table(serving(E1)), [seen(1, { ...at1, adminMask: 2 })]);
     expect(plan.changes).toEqual([]);

@@ -41,31 +41,43 @@ const someTable = fc
     ),
   );
 
-function carriedOut(slots: BackendSlots, servers: readonly ObservedServer[]): ObservedServer[] {
-  return commandsOf(planOf(slots, servers).stages).reduce(after, [...servers]);
+/** How many are connected to each server: nobody, or nobody knows, which counts as somebody. */
+type Connected = 'busy' | 'idle';
+
+function planWhile(connected: Connected, slots: BackendSlots, servers: readonly ObservedServer[]) {
+  const sessions = new Map(servers.map((server) => [server.server, 0]));
+  return planOf(slots, servers, connected === 'idle' ? { sessions } : {});
+}
+
+function carriedOut(
+  connected: Connected,
+  slots: BackendSlots,
+  servers: readonly ObservedServer[],
+): ObservedServer[] {
+  return commandsOf(planWhile(connected, slots, servers).stages, connected).reduce(after, [...servers]);
 }
 
 function inRotation(servers: readonly ObservedServer[]): ObservedServer[] {
   return servers.filter((server) => server.admin === 'ready' && server.weight > 0);
 }
 
-function hold(law: (slots: BackendSlots, servers: ObservedServer[]) => void): void {
-  fc.assert(fc.property(someTable, someServers, law), { numRuns: 4000 });
+function hold(law: (slots: BackendSlots, servers: ObservedServer[], connected: Connected) => void): void {
+  fc.assert(fc.property(someTable, someServers, fc.constantFrom('busy', 'idle'), law), { numRuns: 4000 });
 }
 
 test('planning after applying gives no changes', () => {
-  hold((slots, servers) => {
-    expect(planOf(slots, carriedOut(slots, servers)).changes).toEqual([]);
+  hold((slots, servers, connected) => {
+    expect(planWhile(connected, slots, carriedOut(connected, slots, servers)).changes).toEqual([]);
   });
 });
 
 test('a kill after any command is finished by the next plan', () => {
-  hold((slots, servers) => {
-    const commands = commandsOf(planOf(slots, servers).stages);
-    const wanted = carriedOut(slots, servers);
+  hold((slots, servers, connected) => {
+    const commands = commandsOf(planWhile(connected, slots, servers).stages, connected);
+    const wanted = carriedOut(connected, slots, servers);
     for (const done of commands.keys()) {
       const interrupted = commands.slice(0, done).reduce(after, [...servers]);
-      const finished = carriedOut(slots, interrupted);
+      const finished = carriedOut(connected, slots, interrupted);
       expect(finished.map(essence)).toEqual(wanted.map(essence));
     }
   });
@@ -80,11 +92,11 @@ test('nothing that an operator holds is touched', () => {
 });
 
 test('a backend with servers in rotation is never without one on the way to a table in which somebody serves', () => {
-  hold((slots, servers) => {
-    const settled = inRotation(carriedOut(slots, servers));
+  hold((slots, servers, connected) => {
+    const settled = inRotation(carriedOut(connected, slots, servers));
     let state = [...servers];
     if (inRotation(state).length === 0 || settled.length === 0) return;
-    for (const command of commandsOf(planOf(slots, servers).stages)) {
+    for (const command of commandsOf(planWhile(connected, slots, servers).stages, connected)) {
       state = after(state, command);
       expect(inRotation(state).length).toBeGreaterThan(0);
     }
@@ -95,7 +107,7 @@ test('every expectation of a stage is what its commands bring about', () => {
   hold((slots, servers) => {
     let state = [...servers];
     for (const stage of planOf(slots, servers).stages) {
-      state = commandsOf([stage]).reduce(after, state);
+      state = commandsOf([stage], 'idle').reduce(after, state);
       for (const step of stage.steps) {
         expect(state.find((server) => server.server === step.slot)).toMatchObject(step.expect);
       }

@@ -74,8 +74,11 @@ function changed(server: ObservedServer, command: RuntimeCommand): ObservedServe
   }
 }
 
-export function commandsOf(stages: readonly Stage[]): RuntimeCommand[] {
-  return stages.flatMap((stage) => stage.steps.flatMap((step) => step.commands));
+/** What is sent: while somebody is connected everywhere, or while nobody is. */
+export function commandsOf(stages: readonly Stage[], servers: 'busy' | 'idle' = 'busy'): RuntimeCommand[] {
+  return stages.flatMap((stage) =>
+    stage.steps.flatMap((step) => (step.whenIdle && servers === 'busy' ? [] : step.commands)),
+  );
 }
 
 /** `set-addr websrv1 10.0.0.1:8080`, for reading in a test. */

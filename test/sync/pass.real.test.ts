@@ -58,6 +58,19 @@ describe.each(versions)('HAProxy $version', ({ path: binary }) => {
     expect(applied.map(({ report }) => report.commands)).toEqual([0, 0, 0]);
   });
 
+  test('departures without a session are over in one pass, whatever `drain` is', async () => {
+    const bench = await start({ haproxies: [article(20)], policy: { drainMs: 30_000 } });
+    bench.consul = entries(1, 10);
+    await bench.pass();
+    bench.consul = entries(1, 4);
+    const { table } = await bench.pass();
+    const draining = table.backends.be_template?.slots.filter((slot) => slot.state === 'draining');
+    expect(draining).toHaveLength(6);
+    const shown = await Promise.all(bench.haproxies.map(shownBy));
+    expect(shown[0]?.filter((line) => line.endsWith('0.0.0.0:80 maint 1'))).toHaveLength(16);
+    expect((await bench.pass()).applied.map(({ report }) => report.commands)).toEqual([0]);
+  });
+
   test('an HAProxy started from the rendered file equals the running one, slot by slot', async () => {
     const bench = await start({
       haproxies: [article(20)],

@@ -1,6 +1,5 @@
 /** `npm start`: the whole system on this machine until Ctrl-C, and what happens in it as it happens. */
 
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createNarrator } from './start/event-line.ts';
 import { greeting } from './start/greeting.ts';
@@ -15,10 +14,9 @@ import { startWebServers } from './web-server.ts';
 const WEB_SERVERS = 6;
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
-const folder = join(checkout, '.hitless');
 
 async function main(): Promise<void> {
-  const { haproxies, reconcileEvery } = readOptions(process.argv.slice(2));
+  const { haproxies, reconcileEvery, folder } = readOptions(checkout, process.argv.slice(2));
   refuseIfRunning(folder);
   const signal = stopOnSignal();
   console.log('Starting Consul, HAProxy, SQS, S3 and the functions …');

@@ -17,7 +17,7 @@ export function createNarrator(): (event: SystemEvent) => string | undefined {
     if (event.event === 'pass_done') commands = 0;
     if (told === undefined) return undefined;
     const time = new Date(event.atMs).toISOString().slice(11, 23);
-    const line = `${styleText('dim', time)}  ${event.source.padEnd(9)}  ${told.text}`;
+    const line = `${styleText('dim', time)}  ${event.source.padEnd(9)}  ${printable(told.text)}`;
     return told.style === undefined ? line : styleText(told.style, line);
   };
 }
@@ -87,4 +87,9 @@ function passDone(event: Extract<SystemEvent, { event: 'pass_done' }>, commands:
 
 function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
+}
+
+/** What Consul has may hold anything; a terminal obeys some of it. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}+/gu, ' ');
 }

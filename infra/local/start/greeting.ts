@@ -1,6 +1,7 @@
 /** What `npm start` prints once everything runs: where things are, and what to try. Every command works as written. */
 
 import { relative } from 'node:path';
+import { SERVICE } from '../system/configuration.ts';
 import type { LocalSystem } from '../system.ts';
 import type { WebServer } from '../web-server.ts';
 import type { LocalFile } from './local-file.ts';
@@ -20,7 +21,7 @@ export function greeting(
     ['web servers', webServers.map(({ name, port }) => `${name} 127.0.0.1:${port}`).join(', ')],
     ['S3, SQS', `${emulator.s3Endpoint}  (bucket ${system.bucket}, prefix ${system.prefix})`],
     ['hitless.yml', configuration.path],
-    ['all of it', relative(folder, file.path)],
+    ['all of it', shown(folder, file.path)],
   ];
   return [
     '',
@@ -39,27 +40,37 @@ export function greeting(
 }
 
 /** Shell commands; each works alone. */
-export function hints(
+function hints(
   folder: string,
   { consul, instances, configuration }: LocalSystem,
   webServers: readonly WebServer[],
   file: LocalFile,
 ): readonly { readonly what: string; readonly command: string }[] {
   const [lb] = instances;
-  const [web] = webServers;
-  if (lb === undefined || web === undefined) return [];
-  const service = { ID: web.name, Name: 'my-cluster', Address: web.address, Port: web.port };
-  const consulApi = `${consul.url}/v1/agent/service`;
+  const [first, second] = webServers;
+  if (lb === undefined || first === undefined || second === undefined) return [];
+  const api = `${consul.url}/v1/agent/service`;
+  const register = ({ name, address, port }: WebServer) => {
+    const service = { ID: name, Name: SERVICE, Address: address, Port: port };
+    return `curl -X PUT ${api}/register -d '${JSON.stringify(service)}'`;
+  };
   return [
-    {
-      what: 'a web server comes up; each further one with an ID and Port of its own',
-      command: `curl -X PUT ${consulApi}/register -d '${JSON.stringify(service)}'`,
-    },
-    { what: 'and is served', command: `curl ${lb.haproxy.url}/` },
+    { what: 'a web server comes up', command: register(first) },
+    { what: 'and one more', command: register(second) },
+    { what: 'both are served', command: `curl ${lb.haproxy.url}/` },
     {
       what: 'who is in which slot, and which HAProxies have it',
-      command: `. ./${relative(folder, file.environmentPath)} && npm run -s hitless -- status --config ${configuration.path}`,
+      command: `. ${shown(folder, file.environmentPath)} && npm run -s hitless -- status --config ${configuration.path}`,
     },
-    { what: 'it goes away', command: `curl -X PUT ${consulApi}/deregister/${web.name}` },
+    {
+      what: 'it goes away: it drains, and then its slot is free (the last one would be withheld)',
+      command: `curl -X PUT ${api}/deregister/${second.name}`,
+    },
   ];
+}
+
+/** `./…` for what is in the folder, for a shell looks elsewhere for a name without a slash. */
+function shown(folder: string, path: string): string {
+  const inside = relative(folder, path);
+  return inside.startsWith('..') ? path : `./${inside}`;
 }

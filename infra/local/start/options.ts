@@ -1,20 +1,24 @@
 /** The command line of `npm start`. */
 
+import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 
 export interface StartOptions {
   readonly haproxies: number;
   /** Milliseconds. */
   readonly reconcileEvery: number;
+  /** Absolute. */
+  readonly folder: string;
 }
 
 const MOST_HAPROXIES = 100;
 
 /**
+ * @param checkout the folder of the project.
  * @param args what follows the program's name.
  * Ends the process with its help (exit code 0), or with what is wrong (1).
  */
-export function readOptions(args: readonly string[]): StartOptions {
+export function readOptions(checkout: string, args: readonly string[]): StartOptions {
   return new Command('npm start --')
     .description('Runs the whole system on this machine until Ctrl-C, and shows what happens.')
     .addOption(
@@ -29,6 +33,11 @@ export function readOptions(args: readonly string[]): StartOptions {
       )
         .default(10_000, '10')
         .argParser((text) => number(1, 3600)(text) * 1000),
+    )
+    .addOption(
+      new Option('--folder <path>', 'where local.json is written')
+        .default(join(checkout, '.hitless'), '.hitless')
+        .argParser((path) => resolve(path)),
     )
     .addHelpText(
       'after',

@@ -17,7 +17,8 @@ export interface TemporaryFolder {
  */
 export function temporaryFolder(name: string): TemporaryFolder {
   const path = mkdtempSync(join(tmpdir(), `hitless-${name}-`));
-  const remove = () => rmSync(path, { recursive: true, force: true });
+  // A server that was killed this moment may still write: then the folder is not empty yet, and tried again.
+  const remove = () => rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
   const forget = atExit(remove);
   return {
     path,

@@ -6,6 +6,7 @@ import about from '../../package.json' with { type: 'json' };
 import { addCheck } from './check.ts';
 import { addGlobalOptions } from './global-options.ts';
 import { addPlan } from './plan.ts';
+import { addRelease } from './release.ts';
 import { addRender } from './render.ts';
 import { addStatus } from './status.ts';
 import { addSync } from './sync.ts';
@@ -17,6 +18,7 @@ Examples:
   $ hitless sync                    do it: from cron, or as the handler of a Consul watch
   $ hitless status                  how did the last one end?
   $ hitless render > haproxy.cfg    the configuration that fits the running state
+  $ hitless release -f edge -b be   those that the guard keeps may go: they are meant to be gone
 
 Environment:
   HITLESS_CONFIG        the configuration file, where --config is not given
@@ -45,5 +47,6 @@ addPlan(program);
 addSync(program);
 addStatus(program);
 addRender(program);
+addRelease(program);
 
 await program.parseAsync();

@@ -29,6 +29,8 @@ export interface Withheld {
   /** When it goes if Consul still misses it; null: only when an operator releases it. */
   readonly untilMs: number | null;
   readonly reason: string;
+  /** An operator let it go: the next pass that misses it again does not withhold it. */
+  readonly released?: true;
 }
 
 export interface DrainingSlot extends EndpointAddress {

@@ -6,9 +6,11 @@
  * | serving                | ready                     | serves on, in the same slot                           |
  * | serving                | nothing at all            | serves on, withheld (rule 1), unless `allow_empty`    |
  * | serving                | gone, guard says no       | serves on, withheld (rule 2) until `hold` has passed  |
+ * | serving, released      | gone                      | as below, whatever the guard says                     |
  * | serving                | critical                  | free at once                                          |
  * | serving                | gone in any other way     | draining for `drain`, then free                       |
  * | draining               | ready                     | serves again, in the same slot                        |
+ * | draining               | critical                  | free at once                                          |
  * | free, last had it      | ready                     | serves again, in the same slot                        |
  * | no slot                | ready                     | the slot that has been free longest; else the table grows |
  *
@@ -24,7 +26,7 @@ import {
   sameEndpoint,
 } from '../model/endpoint.ts';
 import type { BackendPolicy } from '../model/fleet.ts';
-import type { Reading } from '../model/service-entry.ts';
+import type { LeavingEndpoint, Reading } from '../model/service-entry.ts';
 import type {
   BackendSlots,
   Departure,
@@ -59,7 +61,7 @@ export function assignBackend(assignment: Assignment): BackendSlots {
   const slots = declare(start, policy.slots);
   const ready = new Map(reading.endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]));
 
-  settle(slots, ready, policy, nowMs);
+  settle(slots, ready, assignment);
   const departures = recentDepartures(previous?.departures ?? [], policy.holdMs, nowMs);
   departures.push(...release(slots, assignment, departures));
   const unplaced = place(slots, ready, policy, nowMs);
@@ -99,16 +101,19 @@ function serving(endpoint: Endpoint, policy: BackendPolicy, sinceMs: number): Se
 function settle(
   slots: Slot[],
   ready: ReadonlyMap<string, Endpoint>,
-  policy: BackendPolicy,
-  nowMs: number,
+  { reading, policy, nowMs }: Assignment,
 ): void {
+  const usable = ready.size > 0 || policy.allowEmpty;
+  const critical = new Set(
+    reading.leaving.flatMap((one) => (usable && one.because === 'critical' ? [endpointKey(one)] : [])),
+  );
   for (const [index, slot] of slots.entries()) {
     if (slot.state === 'free') continue;
     const endpoint = ready.get(endpointKey(slot));
     if (endpoint !== undefined) {
       const next = serving(endpoint, policy, slot.state === 'serving' ? slot.sinceMs : nowMs);
       slots[index] = sameSlot(slot, next) ? slot : next;
-    } else if (slot.state === 'draining' && slot.untilMs <= nowMs) {
+    } else if (slot.state === 'draining' && (slot.untilMs <= nowMs || critical.has(endpointKey(slot)))) {
       slots[index] = freed(slot, nowMs);
     }
   }
@@ -126,19 +131,23 @@ function release(
 ): Departure[] {
   const missed = missedSlots(slots, reading);
   if (reading.endpoints.length === 0 && !policy.allowEmpty) {
-    for (const { index, slot } of missed) {
+    for (const { index, slot, because } of missed) {
+      // What was released while Consul still had others is not the word to empty the backend.
+      if (slot.withheld?.released === true) {
+        if (slot.withheld.untilMs === null) slots[index] = leave(slot, because, policy, nowMs);
+        continue;
+      }
       const sinceMs = slot.withheld?.sinceMs ?? nowMs;
       slots[index] = withhold(slot, { sinceMs, untilMs: null, reason: EMPTY_ANSWER });
     }
     return [];
   }
 
-  const overdue = missed.filter(
-    ({ slot }) => missedSinceMs(slot, nowMs) + policy.holdMs <= nowMs && slot.withheld !== null,
+  const unguarded = new Set(
+    missed.flatMap(({ index, slot }) => (isOverdue(slot, policy, nowMs) ? [index] : [])),
   );
-  const overdueSlots = new Set(overdue.map(({ index }) => index));
   const candidates = missed
-    .filter(({ index }) => !overdueSlots.has(index))
+    .filter(({ index }) => !unguarded.has(index))
     // Whom Consul names as not ready goes before whom it merely does not mention.
     .sort((one, other) => Number(one.because === 'deregistered') - Number(other.because === 'deregistered'))
     .map(({ index, slot }) => ({ slot: index, servedSinceMs: slot.sinceMs }));
@@ -146,9 +155,8 @@ function release(
   const allowed = mayDepart(candidates, servingSinceMs, earlier, policy, nowMs);
 
   for (const { index, slot, because } of missed) {
-    if (allowed.has(index) || overdueSlots.has(index)) {
-      slots[index] =
-        because === 'critical' || policy.drainMs === 0 ? freed(slot, nowMs) : draining(slot, policy, nowMs);
+    if (allowed.has(index) || unguarded.has(index)) {
+      slots[index] = leave(slot, because, policy, nowMs);
     } else {
       const sinceMs = missedSinceMs(slot, nowMs);
       const share = Math.round((1 - policy.keep) * 100);
@@ -163,8 +171,16 @@ function release(
 
 const EMPTY_ANSWER = 'Consul has no endpoint for this backend at all, and allow_empty is off';
 
+type Because = LeavingEndpoint['because'] | 'deregistered';
+
+interface Missed {
+  readonly index: number;
+  readonly slot: ServingSlot;
+  readonly because: Because;
+}
+
 /** The serving slots whose endpoint is not ready any more, and why. */
-function missedSlots(slots: readonly Slot[], reading: Reading) {
+function missedSlots(slots: readonly Slot[], reading: Reading): Missed[] {
   const ready = new Set(reading.endpoints.map(endpointKey));
   const leaving = new Map(reading.leaving.map((endpoint) => [endpointKey(endpoint), endpoint.because]));
   return slots.flatMap((slot, index) =>
@@ -179,16 +195,25 @@ function missedSinceMs({ withheld }: ServingSlot, nowMs: number): number {
   return withheld === null || withheld.reason === EMPTY_ANSWER ? nowMs : withheld.sinceMs;
 }
 
+/** Released by an operator, or missed by every reading for `hold`. */
+function isOverdue(slot: ServingSlot, policy: BackendPolicy, nowMs: number): boolean {
+  if (slot.withheld === null) return false;
+  return slot.withheld.released === true || missedSinceMs(slot, nowMs) + policy.holdMs <= nowMs;
+}
+
 function withhold(slot: ServingSlot, withheld: Withheld): ServingSlot {
   const next = { ...slot, withheld };
   return sameSlot(slot, next) ? slot : next;
 }
 
-function draining(
-  { address, port, weight }: ServingSlot,
+function leave(
+  slot: ServingSlot,
+  because: Because,
   policy: BackendPolicy,
   nowMs: number,
-): DrainingSlot {
+): DrainingSlot | FreeSlot {
+  if (because === 'critical' || policy.drainMs === 0) return freed(slot, nowMs);
+  const { address, port, weight } = slot;
   return { state: 'draining', address, port, weight, sinceMs: nowMs, untilMs: nowMs + policy.drainMs };
 }
 
@@ -249,6 +274,7 @@ function sameSlot(one: Slot, other: Slot): boolean {
     one.sinceMs === other.sinceMs &&
     one.withheld?.sinceMs === other.withheld?.sinceMs &&
     one.withheld?.untilMs === other.withheld?.untilMs &&
+    one.withheld?.released === other.withheld?.released &&
     one.withheld?.reason === other.withheld?.reason
   );
 }

@@ -16,7 +16,14 @@ const slot = v.variant('state', [
     port,
     weight,
     sinceMs: timeMs,
-    withheld: v.nullable(v.object({ sinceMs: timeMs, untilMs: v.nullable(timeMs), reason: v.string() })),
+    withheld: v.nullable(
+      v.object({
+        sinceMs: timeMs,
+        untilMs: v.nullable(timeMs),
+        reason: v.string(),
+        released: v.exactOptional(v.literal(true)),
+      }),
+    ),
   }),
   v.object({ state: v.literal('draining'), address, port, weight, sinceMs: timeMs, untilMs: timeMs }),
 ]) satisfies v.GenericSchema<unknown, Slot>;

@@ -139,8 +139,9 @@ function tell(
   }
   for (const [index, slot] of (next?.slots ?? []).entries()) {
     if (slot.state !== 'serving' || slot.withheld === null) continue;
-    const { reason, untilMs } = slot.withheld;
-    const facts = { server: `${next?.server}${index + 1}`, endpoint: endpointKey(slot), reason, untilMs };
+    const { reason, sinceMs, untilMs } = slot.withheld;
+    const server = `${next?.server}${index + 1}`;
+    const facts = { server, endpoint: endpointKey(slot), reason, sinceMs, untilMs };
     log({ event: 'change_withheld', level: 'warn', fleet: fleet.name, backend, ...facts });
   }
 }

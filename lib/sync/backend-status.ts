@@ -12,6 +12,8 @@ export interface WithheldChange {
   /** Null: until an operator releases it. */
   readonly until: string | null;
   readonly reason: string;
+  /** An operator released it: it goes with the next pass that misses it again. */
+  readonly released?: true;
 }
 
 export interface BackendStatus {
@@ -42,11 +44,21 @@ export function backendStatus(policy: BackendPolicy, table: SlotTable | null): B
     drainingUntil: draining.length === 0 ? null : isoTime(Math.max(...draining)),
     withheld: slots.flatMap((slot, index) => {
       if (known === undefined || slot.state !== 'serving' || slot.withheld === null) return [];
-      const { sinceMs, untilMs, reason } = slot.withheld;
+      const { sinceMs, untilMs, reason, released } = slot.withheld;
       const { address, port } = slot;
       const since = isoTime(sinceMs);
       const until = untilMs === null ? null : isoTime(untilMs);
-      return [{ slot: slotName(known, index + 1), address, port, since, until, reason }];
+      return [
+        {
+          slot: slotName(known, index + 1),
+          address,
+          port,
+          since,
+          until,
+          reason,
+          ...(released && { released }),
+        },
+      ];
     }),
     refused: known?.refused ?? [],
   };

@@ -23,6 +23,7 @@ export interface SyncEvent {
     | 'endpoint_refused'
     | 'endpoint_noticed'
     | 'change_withheld'
+    | 'change_released'
     | 'change_applied'
     | 'instance_applied'
     | 'instance_lagging'

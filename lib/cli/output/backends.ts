@@ -25,8 +25,9 @@ export function slotsInUse(backends: Backends): string {
 /** What a policy holds back: those with one reason and one end together. */
 export function withheldLines(backends: Backends): string[] {
   return Object.entries(backends).flatMap(([backend, { withheld }]) => {
-    const groups = Map.groupBy(withheld, ({ since, until, reason }) => {
-      const end = until === null ? 'until released' : `until ${toTheSecond(until)}`;
+    const groups = Map.groupBy(withheld, ({ since, until, reason, released }) => {
+      const time = until === null ? 'until released' : `until ${toTheSecond(until)}`;
+      const end = released === true ? 'released, the next pass lets it go' : time;
       return `since ${toTheSecond(since)}, ${end}: ${reason}`;
     });
     return cut(

@@ -3,7 +3,9 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { haproxyVersions } from '../../infra/local/servers.ts';
+import type { RuntimeCommand } from '../../lib/model/command.ts';
 import { endpointKey } from '../../lib/model/endpoint.ts';
+import type { OpenSession } from '../../lib/runtime-api/runtime-session.ts';
 import {
   configurationKey,
   currentConfigurationKey,
@@ -162,8 +164,13 @@ describe.each(versions)('HAProxy $version', ({ path: binary }) => {
       ...[0, 70_000, -1, 1.5].map((port) => entry('127.0.1.9', port)),
       ...entries(1, 2),
     ];
+    const sent: RuntimeCommand[] = [];
+    Object.assign(bench.ports, { openSession: recording(bench.ports.openSession, sent) });
     const { table, applied } = await bench.pass();
     expect(table.backends.be_template?.refused).toHaveLength(hostile.length + 4);
+    const addresses = sent.flatMap((command) => (command.kind === 'set-addr' ? [command.address] : []));
+    expect(new Set(addresses)).toEqual(new Set(['127.0.1.1', '127.0.1.2', '0.0.0.0']));
+    expect(new Set(sent.map((command) => command.server)).size).toBe(20);
     expect(applied[0]?.report.reason).toBeNull();
     const shown = await Promise.all(bench.haproxies.map(shownBy));
     expect(shown[0]?.filter((line) => line.includes(' ready '))).toEqual([
@@ -192,6 +199,11 @@ describe.each(versions)('HAProxy $version', ({ path: binary }) => {
     expect(reasons.get('dead')).toContain('/nonexistent/admin.sock');
     expect(reasons.get('silent')).toContain('never answered');
     expect(reasons.get('slow')).not.toBeNull();
+    // Nobody waited for the bad ones: the good one was done before any of those that time out.
+    const done = bench.events.flatMap(({ event, instance }) =>
+      event.startsWith('instance_') ? [instance] : [],
+    );
+    expect(done.indexOf('lb1')).toBeLessThan(Math.min(done.indexOf('silent'), done.indexOf('slow')));
   });
 
   test('two passes at once publish each generation once and end equal', async () => {
@@ -254,6 +266,20 @@ test('a converged fleet reads and writes nothing; a state snapshot is complete',
     ),
   ).toEqual(['127.0.1.1:8080', '127.0.1.2:8080']);
 });
+
+/** Opens sessions that keep what is sent. */
+function recording(open: OpenSession, sent: RuntimeCommand[]): OpenSession {
+  return async (address, options) => {
+    const session = await open(address, options);
+    return {
+      ...session,
+      send(commands) {
+        sent.push(...commands);
+        return session.send(commands);
+      },
+    };
+  };
+}
 
 /** A TCP server that is no HAProxy; it ends with the test. */
 async function listen(onConnection: (socket: Socket) => void): Promise<number> {

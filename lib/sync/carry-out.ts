@@ -39,13 +39,14 @@ export async function carryOut(
   const fail = (step: Step, reason: string) => {
     failed.set(nameOf(step), { backend: step.backend, slot: step.slot, reason });
   };
+  const wanted = wantedBackends(plan);
   let state = before;
   let commands = 0;
 
   const send = async (stage: Stage) => {
     const due = stage.steps.filter((step) => !failed.has(nameOf(step)));
     const possible = await withoutBusy(session, due);
-    const steps = keepRotation({ ...stage, steps: possible }, state.servers, fail);
+    const steps = keepRotation({ ...stage, steps: possible }, wanted, state.servers, fail);
     if (steps.length === 0) return;
     commands += await sendSteps(session, steps, fail);
     const accepted = steps.filter((step) => !failed.has(nameOf(step)));
@@ -104,12 +105,21 @@ async function sendSteps(
   return outcomes.length;
 }
 
+/** The backends in which the table has somebody serve who is not in rotation here, or was not when the plan was made. */
+function wantedBackends({ stages, operatorHeld, missingSlots, problems }: Plan): ReadonlySet<string> {
+  const coming = stages.flatMap(({ phase, steps }) => (phase === 'make' ? steps : []));
+  const missing = missingSlots.map((slot) => ({ backend: slot.slice(0, slot.lastIndexOf('/')) }));
+  return new Set([...coming, ...operatorHeld, ...missing, ...problems].map(({ backend }) => backend));
+}
+
 /**
  * New servers may have failed to come; then the old ones must not go. A stage that would take the last server of a
- * backend out of rotation does not take place for that backend.
+ * backend out of rotation does not take place for that backend, unless the table wants it empty: Consul has nobody,
+ * and the policy or an operator said that this is meant.
  */
 function keepRotation(
   stage: Stage,
+  wanted: ReadonlySet<string>,
   servers: readonly ObservedServer[],
   fail: (step: Step, reason: string) => void,
 ): readonly Step[] {
@@ -119,7 +129,8 @@ function keepRotation(
   return [...byBackend].flatMap(([backend, steps]) => {
     const rotation = inRotation.filter((server) => server.backend === backend).map((server) => server.server);
     const leaving = new Set(steps.map((step) => step.slot));
-    if (rotation.length === 0 || rotation.some((server) => !leaving.has(server))) return steps;
+    if (!wanted.has(backend) || rotation.length === 0) return steps;
+    if (rotation.some((server) => !leaving.has(server))) return steps;
     for (const step of steps) fail(step, 'held back: no other server of the backend is in rotation');
     return [];
   });

@@ -32,7 +32,10 @@ export async function publish(
 ): Promise<boolean> {
   const { store, log } = ports;
   const currentKey = currentConfigurationKey(fleet.name);
-  if (configuration === null) return keepGeneration(ports, fleet, table, null);
+  if (configuration === null) {
+    const kept = await store.get(generationSlotTableKey(fleet.name, table.generation));
+    return kept === null && keepGeneration(ports, fleet, table, null);
+  }
   const [storedCurrent, storedFile] = await Promise.all([
     store.get(currentKey),
     store.get(configurationKey(fleet.name)),

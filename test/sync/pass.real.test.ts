@@ -6,12 +6,7 @@ import { haproxyVersions } from '../../infra/local/servers.ts';
 import type { RuntimeCommand } from '../../lib/model/command.ts';
 import { endpointKey } from '../../lib/model/endpoint.ts';
 import type { OpenSession } from '../../lib/runtime-api/runtime-session.ts';
-import {
-  configurationKey,
-  currentConfigurationKey,
-  reportKey,
-  stateSnapshotKey,
-} from '../../lib/store/keys.ts';
+import { configurationKey, stateSnapshotKey } from '../../lib/store/keys.ts';
 import {
   articleBackend,
   type BenchFleet,
@@ -235,16 +230,17 @@ describe.each(versions)('HAProxy $version', ({ path: binary }) => {
   });
 });
 
-test('a converged fleet reads and writes nothing; a state snapshot is complete', async () => {
+test.each([
+  { what: 'with a template', template: { path: 'edge.cfg.j2', text: TEMPLATE } },
+  { what: 'without a template', template: null },
+])('a converged fleet is read and nothing is written, $what', async ({ template }) => {
   const [version] = versions;
   const bench = await start({
     haproxies: [{ binary: version?.path ?? '', backend: articleBackend(5) }],
-    fleet: { template: { path: 'edge.cfg.j2', text: TEMPLATE } },
+    fleet: { template },
   });
   bench.consul = entries(1, 2);
   await bench.pass();
-  const keys = [configurationKey('edge'), currentConfigurationKey('edge'), reportKey('edge', 'lb1')];
-  const before = await Promise.all(keys.map((key) => bench.store.get(key)));
   const puts: string[] = [];
   const watched = { ...bench.ports.store };
   watched.put = async (key) => void puts.push(key);
@@ -255,16 +251,21 @@ test('a converged fleet reads and writes nothing; a state snapshot is complete',
   Object.assign(bench.ports, { store: watched });
   await bench.pass();
   expect(puts).toEqual([]);
-  expect(before.every((object) => object !== null)).toBe(true);
+});
+
+test('a state snapshot is complete, and the table says who serves', async () => {
+  const [version] = versions;
+  const bench = await start({ haproxies: [{ binary: version?.path ?? '', backend: articleBackend(5) }] });
+  bench.consul = entries(1, 2);
+  await bench.pass();
   const snapshot = await bench.store.get(stateSnapshotKey('edge', 'lb1'));
   expect(snapshot?.body.split('\n')[0]).toBe('1');
   expect(snapshot?.body).toContain('websrv1 127.0.1.1 ');
-  const table = await bench.table();
-  expect(
-    table.backends.be_template?.slots.flatMap((slot) =>
-      slot.state === 'serving' ? [endpointKey(slot)] : [],
-    ),
-  ).toEqual(['127.0.1.1:8080', '127.0.1.2:8080']);
+  const { backends } = await bench.table();
+  const served = backends.be_template?.slots.flatMap((slot) =>
+    slot.state === 'serving' ? [endpointKey(slot)] : [],
+  );
+  expect(served).toEqual(['127.0.1.1:8080', '127.0.1.2:8080']);
 });
 
 /** Opens sessions that keep what is sent. */

@@ -2,6 +2,9 @@
 
 import type { AdminState } from './admin-state.ts';
 
+/** A check's own state: not configured, configured and not running, or running (paused in maint). */
+export type CheckState = 'none' | 'disabled' | 'enabled';
+
 /** One line of `show servers state`. */
 export interface ObservedServer {
   readonly backend: string;
@@ -22,6 +25,14 @@ export interface ObservedServer {
   readonly weight: number;
   /** `srv_iweight`: the weight that the configuration file gave, 0 to 256. */
   readonly configuredWeight: number;
+  /** `srv_id`: by default the place in the list of servers, and what consistent hashing goes by. */
+  readonly id: number;
+  /** Somebody chose the id: in the configuration file, or with `add server … id`. */
+  readonly forcedId: boolean;
+  readonly healthCheck: CheckState;
+  readonly agentCheck: CheckState;
+  /** Speaks TLS to the server; always false before 2.6, which does not tell. */
+  readonly ssl: boolean;
 }
 
 /** From `show info`. */

@@ -13,7 +13,7 @@ import { SessionLost } from './errors.ts';
 import type { Conversation } from './prompt-mode.ts';
 import { ReplyDecoder } from './reply-decoder.ts';
 
-/** Lines without a reply. A line is at most 330 bytes, so a window is written at once without filling any buffer. */
+/** Lines without a reply. A line is at most 1.5 kB (`add server`), most are below 100 bytes: a window fills no buffer. */
 const WINDOW = 128;
 /** How long HAProxy may take to close the connection after `quit`. */
 const CLOSE_GRACE_MS = 250;

@@ -24,6 +24,11 @@ export function seen(number: number, differs: Partial<ObservedServer> = {}): Obs
     operational: admin === 'maint' ? 'stopped' : 'running',
     weight: 1,
     configuredWeight: 1,
+    id: number,
+    forcedId: false,
+    healthCheck: 'enabled',
+    agentCheck: 'none',
+    ssl: false,
     ...differs,
   };
 }
@@ -60,11 +65,39 @@ export function byName(servers: readonly ObservedServer[]): Map<string, Observed
 
 /** What the servers show after one command. */
 export function after(servers: readonly ObservedServer[], command: RuntimeCommand): ObservedServer[] {
+  if (command.kind === 'add-server') return [...servers, added(command)];
+  if (command.kind === 'del-server') return servers.filter((server) => server.server !== command.server);
   return servers.map((server) => (server.server === command.server ? changed(server, command) : server));
 }
 
-function changed(server: ObservedServer, command: RuntimeCommand): ObservedServer {
+type OfKind<K extends RuntimeCommand['kind']> = Extract<RuntimeCommand, { kind: K }>;
+
+/** As 2.6 to 3.2 show it; `check` in its options, and the check does not run yet. */
+function added({
+  backend,
+  server,
+  address,
+  port,
+  weight,
+  id,
+  options,
+}: OfKind<'add-server'>): ObservedServer {
+  const [number = '0'] = /\d+$/.exec(server) ?? [];
+  const checked = options.split(' ').includes('check');
+  return seen(Number(number), {
+    ...{ backend, server, address, port, weight, configuredWeight: weight, id, forcedId: true },
+    healthCheck: checked ? 'disabled' : 'none',
+  });
+}
+
+type Changing = Exclude<RuntimeCommand, { kind: 'add-server' | 'del-server' }>;
+
+function changed(server: ObservedServer, command: Changing): ObservedServer {
   switch (command.kind) {
+    case 'enable-health':
+      return { ...server, healthCheck: 'enabled' };
+    case 'enable-agent':
+      return { ...server, agentCheck: 'enabled' };
     case 'set-addr':
       return { ...server, address: command.address, port: command.port };
     case 'set-weight':
@@ -90,5 +123,11 @@ export function worded(command: RuntimeCommand): string {
       return `${command.server} weight ${command.weight}`;
     case 'set-state':
       return `${command.server} ${command.state}`;
+    case 'add-server':
+      return `add ${command.server} ${command.address}:${command.port} weight ${command.weight} id ${command.id}`;
+    case 'enable-health':
+    case 'enable-agent':
+    case 'del-server':
+      return `${command.kind} ${command.server}`;
   }
 }

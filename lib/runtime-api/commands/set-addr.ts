@@ -1,14 +1,13 @@
 /** `set server BACKEND/SERVER addr ADDRESS port PORT`: where a server is to be reached. */
 
-import { isIP } from 'node:net';
 import type { RuntimeCommand } from '../../model/command.ts';
 import type { CommandOutcome } from '../runtime-session.ts';
+import { checkedAddress } from './checked-address.ts';
 import { type CommandCodec, messageOf, refusal } from './codec.ts';
 import { serverReference } from './server-reference.ts';
 
 type SetAddr = Extract<RuntimeCommand, { kind: 'set-addr' }>;
 
-const ADDRESS_ALPHABET = /^[0-9a-fA-F:.]+$/;
 /** 2.2 and 2.6 say `no need to change …` for the half that stays, 3.0 and 3.2 leave it out or say `nothing changed`. */
 const CHANGED = /^(?:IP changed from |port changed from |no need to change |nothing changed)/;
 /** After `IP changed from`: 2.2 and 2.6 take an address although they refuse its port. */
@@ -24,11 +23,8 @@ export const setAddr: CommandCodec<SetAddr, CommandOutcome> = {
    */
   encode({ backend, server, address, port }) {
     const reference = serverReference({ backend, server });
-    if (!ADDRESS_ALPHABET.test(address) || isIP(address) === 0) {
-      throw new RangeError(`not an IP address: ${JSON.stringify(address)}`);
-    }
-    if (!Number.isInteger(port) || port < 1 || port > 65535) throw new RangeError(`not a port: ${port}`);
-    return `set server ${reference} addr ${address} port ${port}`;
+    const checked = checkedAddress({ address, port });
+    return `set server ${reference} addr ${checked.address} port ${checked.port}`;
   },
 
   /** Success also when nothing had to be changed. On 3.0 and later the change is still on its way then: read it back. */

@@ -11,9 +11,7 @@ export const setWeight: CommandCodec<SetWeight, CommandOutcome> = {
   /** @throws RangeError for a name outside the allow-list or a weight that is not an integer from 0 to 256. */
   encode({ backend, server, weight }) {
     const reference = serverReference({ backend, server });
-    if (!Number.isInteger(weight) || weight < 0 || weight > 256)
-      throw new RangeError(`not a weight: ${weight}`);
-    return `set server ${reference} weight ${weight}`;
+    return `set server ${reference} weight ${checkedWeight(weight)}`;
   },
 
   /** Only an empty reply is a success. A backend with a static balance algorithm takes no weight but 0 and its own. */
@@ -22,3 +20,10 @@ export const setWeight: CommandCodec<SetWeight, CommandOutcome> = {
     return { done: false, refused: refusal(this.encode(asked), reply) };
   },
 };
+
+/** @throws RangeError for a weight that is not an integer from 0 to 256. */
+export function checkedWeight(weight: number): number {
+  if (!Number.isInteger(weight) || weight < 0 || weight > 256)
+    throw new RangeError(`not a weight: ${weight}`);
+  return weight;
+}

@@ -7,7 +7,7 @@
 
 import { adminStateOf } from '../../model/admin-state.ts';
 import { parseIpAddress } from '../../model/ip-address.ts';
-import type { ObservedServer } from '../../model/observed.ts';
+import type { CheckState, ObservedServer } from '../../model/observed.ts';
 import { ReplyNotUnderstood } from '../errors.ts';
 import type { ServersState } from '../runtime-session.ts';
 import { type CommandCodec, refusal } from './codec.ts';
@@ -15,6 +15,7 @@ import { backendReference } from './server-reference.ts';
 
 const COLUMNS = [
   'be_name',
+  'srv_id',
   'srv_name',
   'srv_addr',
   'srv_port',
@@ -22,8 +23,15 @@ const COLUMNS = [
   'srv_admin_state',
   'srv_uweight',
   'srv_iweight',
+  'srv_check_state',
+  'srv_agent_state',
+  'srv_f_forced_id',
 ] as const;
 type Column = (typeof COLUMNS)[number];
+
+/** Bits of `srv_check_state` and `srv_agent_state`; haproxy/check-t.h, and measured on 2.2 to 3.2. */
+const CHECK_CONFIGURED = 0x02;
+const CHECK_ENABLED = 0x04;
 
 /** `srv_op_state`; haproxy/server-t.h, enum srv_state, and measured on 2.2 to 3.2. */
 const OPERATIONAL = ['stopped', 'starting', 'running', 'stopping'] as const;
@@ -56,6 +64,8 @@ export const showServersState: CommandCodec<{ readonly backend?: string }, Serve
 };
 
 interface Row {
+  /** A column that not every version has; undefined where it is missing. */
+  optional(column: 'srv_use_ssl'): string | undefined;
   text(column: Column): string;
   number(column: Column): number;
   not(column: Column): ReplyNotUnderstood;
@@ -76,6 +86,7 @@ function rowReader(command: string, header: string): (line: string) => Row {
     const not = (column: Column) =>
       new ReplyNotUnderstood(command, `${text(column)} is no ${column}: ${line}`);
     return {
+      optional: (column) => values[names.indexOf(column)],
       text,
       not,
       number(column) {
@@ -101,7 +112,17 @@ function observedServer(row: Row): ObservedServer {
     operational,
     weight: row.number('srv_uweight'),
     configuredWeight: row.number('srv_iweight'),
+    id: row.number('srv_id'),
+    forcedId: row.number('srv_f_forced_id') === 1,
+    healthCheck: checkState(row.number('srv_check_state')),
+    agentCheck: checkState(row.number('srv_agent_state')),
+    ssl: row.optional('srv_use_ssl') === '1',
   };
+}
+
+function checkState(mask: number): CheckState {
+  if ((mask & CHECK_CONFIGURED) === 0) return 'none';
+  return (mask & CHECK_ENABLED) === 0 ? 'disabled' : 'enabled';
 }
 
 /** HAProxy prints addresses as inet_ntop does, which is canonical already for those that cannot serve (0.0.0.0, ::). */

@@ -3,6 +3,7 @@ import { showServersState } from '../../../lib/runtime-api/commands/show-servers
 import { repliesTo } from '../recorded/replies.ts';
 
 const asked = { backend: 'fixed' };
+const PLAIN = { forcedId: false, healthCheck: 'none', agentCheck: 'none', ssl: false };
 
 test('all backends, or one by its name', () => {
   expect(showServersState.encode({})).toBe('show servers state');
@@ -29,6 +30,8 @@ test.each(repliesTo('show servers state fixed'))('every server of a backend of H
       operational: 'running',
       weight: 7,
       configuredWeight: 7,
+      id: 1,
+      ...PLAIN,
     },
     {
       backend: 'fixed',
@@ -40,6 +43,8 @@ test.each(repliesTo('show servers state fixed'))('every server of a backend of H
       operational: 'stopped',
       weight: 256,
       configuredWeight: 1,
+      id: 2,
+      ...PLAIN,
     },
     expect.objectContaining({ server: 'local', address: '-', port: 0, admin: 'ready' }),
     expect.objectContaining({ server: 'tracked', address: '127.0.0.3', port: 80, admin: 'maint' }),
@@ -75,12 +80,14 @@ test.each(repliesTo('hitless is not a command'))('the help text of HAProxy $rele
   );
 });
 
-const HEADER = '# be_name srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_port';
+const OTHERS = 'srv_id srv_check_state srv_agent_state srv_f_forced_id';
+const HEADER = `# be_name srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_port ${OTHERS}`;
 
 test('columns are found by name, in any order and between unknown ones', () => {
   const header =
-    '# new srv_port srv_iweight srv_uweight srv_admin_state srv_op_state srv_addr srv_name be_name';
-  const { servers } = showServersState.read({}, `1\n${header}\n? 80 1 2 12 3 10.0.0.1 s1 b\n`);
+    '# new srv_use_ssl srv_f_forced_id srv_agent_state srv_check_state srv_id srv_port srv_iweight srv_uweight' +
+    ' srv_admin_state srv_op_state srv_addr srv_name be_name';
+  const { servers } = showServersState.read({}, `1\n${header}\n? 1 1 18 22 7 80 1 2 12 3 10.0.0.1 s1 b\n`);
   expect(servers).toEqual([
     {
       backend: 'b',
@@ -92,8 +99,23 @@ test('columns are found by name, in any order and between unknown ones', () => {
       operational: 'stopping',
       weight: 2,
       configuredWeight: 1,
+      id: 7,
+      forcedId: true,
+      healthCheck: 'enabled',
+      agentCheck: 'disabled',
+      ssl: true,
     },
   ]);
+});
+
+test.each(
+  repliesTo('show servers state be').filter(({ release }) => release !== '2.2'),
+)('a server that was added to HAProxy $release is known by its id, and its checks are told', ({ reply }) => {
+  const added = showServersState.read({ backend: 'be' }, reply).servers.filter(({ forcedId }) => forcedId);
+  expect(added).toContainEqual(
+    expect.objectContaining({ server: 'added', id: 100, healthCheck: 'enabled', adminMask: 1, weight: 0 }),
+  );
+  expect(added).toContainEqual(expect.objectContaining({ server: 'plain', id: 103, healthCheck: 'none' }));
 });
 
 test.each([
@@ -103,7 +125,7 @@ test.each([
   { printed: '::', canonical: '::' },
   { printed: '-', canonical: '-' },
 ])('$printed is read as $canonical', ({ printed, canonical }) => {
-  const { servers } = showServersState.read({}, `1\n${HEADER}\nb s1 ${printed} 2 0 1 1 80\n`);
+  const { servers } = showServersState.read({}, `1\n${HEADER}\nb s1 ${printed} 2 0 1 1 80 1 0 0 0\n`);
   expect(servers[0]?.address).toBe(canonical);
 });
 

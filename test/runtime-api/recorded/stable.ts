@@ -10,9 +10,12 @@ export function stable({ send, reply }: Pick<Exchange, 'send' | 'reply'>): strin
   if (send.startsWith('show stat ') && reply.startsWith('#')) {
     return linesThat(reply, /^\S+,|^# /, (line) => line.split(',', 5));
   }
-  if (send.startsWith('hitless')) return reply.slice(0, 'Unknown command'.length);
+  if (reply.startsWith(HELP)) return HELP;
   return reply;
 }
+
+/** `add server` on 2.2, and what no version knows: the rest is a list of all commands. */
+const HELP = 'Unknown command';
 
 /** The tenth column of a line that begins with a number. */
 const TIME_SINCE_LAST_CHANGE = /^(\d+ (?:\S+ ){8})\d+ /gm;

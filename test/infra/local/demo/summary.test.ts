@@ -61,6 +61,11 @@ const server: ObservedServer = {
   operational: 'running',
   weight: 1,
   configuredWeight: 1,
+  id: 1,
+  forcedId: false,
+  healthCheck: 'none',
+  agentCheck: 'none',
+  ssl: false,
 };
 
 test('slots that differ only in how HAProxy came to their state are equal', () => {

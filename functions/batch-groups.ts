@@ -32,7 +32,13 @@ export interface Group {
   /** Ids of the records whose work that is. */
   readonly messageIds: readonly string[];
   /** The first record that cannot be handled, and those after it, which must not overtake it; null: there is none. */
-  readonly bad: { readonly reason: string; readonly messageIds: readonly string[] } | null;
+  readonly bad: BadRecords | null;
+}
+
+export interface BadRecords {
+  readonly reason: string;
+  readonly messageIds: readonly string[];
+  readonly receiptHandles: readonly string[];
 }
 
 /** @param fleets names of the fleets there are; a message for another one is a bad one. */
@@ -47,7 +53,8 @@ function readGroup(id: string, records: readonly SQSRecord[], fleets: ReadonlySe
   for (const { body } of records) {
     const message = read(body, fleets);
     if (message instanceof MessageInvalid) {
-      const bad = { reason: message.message, messageIds: ids.slice(messages.length) };
+      const receiptHandles = records.slice(messages.length).map(({ receiptHandle }) => receiptHandle);
+      const bad = { reason: message.message, messageIds: ids.slice(messages.length), receiptHandles };
       return { id, work: workOf(messages), messageIds: ids.slice(0, messages.length), bad };
     }
     messages.push(message);

@@ -27,3 +27,10 @@ export function createTelemetry(functionName: 'webhook' | 'worker' | 'reconcile'
     middlewares: [injectLambdaContext(logger), logMetrics(metrics, { captureColdStartMetric: true })],
   };
 }
+
+/** For secrets that could not be read anew: nothing is broken yet, and their rotation waits for it. */
+export function logStale(logger: Logger): (error: unknown) => void {
+  return (error) => {
+    logger.warn('secret_stale', { error: error instanceof Error ? error : new Error(String(error)) });
+  };
+}

@@ -15,7 +15,8 @@ import { QueueFailed } from '../lib/queue/queue-failed.ts';
 import { readWatchBody } from './changed-event.ts';
 import { errorDocument, HttpRefusal } from './http-refusal.ts';
 import { once } from './once.ts';
-import { createTelemetry } from './telemetry.ts';
+import type { OnStale } from './secrets.ts';
+import { createTelemetry, logStale } from './telemetry.ts';
 import { type WebhookPorts, wireWebhook } from './wiring.ts';
 
 const RETRY_AFTER_SECONDS = 5;
@@ -23,8 +24,8 @@ const RETRY_AFTER_SECONDS = 5;
 const { logger, metrics, middlewares } = createTelemetry('webhook');
 
 /** @param wire gives everything outside of the function; called at the first event. */
-export function createWebhook(wire: () => Promise<WebhookPorts>) {
-  const ports = once(wire);
+export function createWebhook(wire: (onStale: OnStale) => Promise<WebhookPorts>) {
+  const ports = once(() => wire(logStale(logger)));
   return middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>()
     .use(middlewares)
     .use(
@@ -37,13 +38,13 @@ export function createWebhook(wire: () => Promise<WebhookPorts>) {
     .handler(async (event) => receive(event, await ports()));
 }
 
-export const handler = createWebhook(wireWebhook);
+export const handler = createWebhook((onStale) => wireWebhook(undefined, onStale));
 
 async function receive(
   event: APIGatewayProxyEventV2,
   ports: WebhookPorts,
 ): Promise<APIGatewayProxyStructuredResultV2> {
-  if (!ports.isAuthorized(event.headers.authorization)) throw unauthorized();
+  if (!(await ports.isAuthorized(event.headers.authorization))) throw unauthorized();
   const service = event.pathParameters?.service ?? '';
   const fleets = ports.fleets.filter((fleet) =>
     fleet.backends.some((backend) => backend.service === service),
@@ -83,7 +84,7 @@ function unauthorized(): HttpRefusal {
   return new HttpRefusal(
     401,
     'UNAUTHORIZED',
-    'no valid token: set http_handler_config.header of the watch to {"Authorization": ["Bearer TOKEN"]}, with a token of HITLESS_WEBHOOK_TOKENS',
+    'no valid token: set http_handler_config.header of the watch to {"Authorization": ["Bearer TOKEN"]}, with one of the webhook\'s tokens',
     { headers: { 'WWW-Authenticate': 'Bearer' } },
   );
 }

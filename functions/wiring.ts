@@ -4,24 +4,32 @@
  *
  * - `HITLESS_CONFIG`: path of hitless.yml; without it, the one beside this module (in a package: beside the bundle).
  * - `HITLESS_QUEUE_URL`: URL of the FIFO queue.
- * - `HITLESS_WEBHOOK_TOKENS`: one token, or two with a comma between them while they are being rotated; each of at
- *   least 16 characters.
- * - `HITLESS_CONSUL_TOKEN`: optional; Consul's ACL token.
- * - The AWS SDK reads its own, such as `AWS_REGION`, `AWS_ENDPOINT_URL_SQS` and `AWS_ENDPOINT_URL_S3`.
+ * - `HITLESS_WEBHOOK_TOKENS_PARAMETER`: the name of the SSM parameter (SecureString) with one token, or two with a
+ *   comma between them while they are being rotated; each of at least 16 characters. Or, on one machine, the tokens
+ *   themselves in `HITLESS_WEBHOOK_TOKENS`.
+ * - `HITLESS_CONSUL_TOKEN_PARAMETER` or `HITLESS_CONSUL_TOKEN`: optional; the same for Consul's ACL token.
+ * - `HITLESS_TLS_PARAMETERS`: optional; a path such as `/hitless/prod/tls`, below which the parameters `ca`, `cert` and
+ *   `key` hold PEM texts. They are used for all `tls://` instances of all fleets, instead of the files in hitless.yml.
+ * - The AWS SDK reads its own, such as `AWS_REGION`, `AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL_S3`,
+ *   `AWS_ENDPOINT_URL_SSM`.
  */
 
 import { fileURLToPath } from 'node:url';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { loadConfig } from '../lib/config/load-config.ts';
-import { createConsulReader } from '../lib/consul/consul-reader.ts';
-import type { Fleet, HitlessConfig } from '../lib/model/fleet.ts';
+import { type ConsulReader, createConsulReader } from '../lib/consul/consul-reader.ts';
+import type { Fleet, HitlessConfig, TlsTexts } from '../lib/model/fleet.ts';
+import { createMessageReturner } from '../lib/queue/return-messages.ts';
 import { createQueueSender, type QueueSender } from '../lib/queue/send-messages.ts';
+import { addressText } from '../lib/runtime-api/address-text.ts';
 import { openSession } from '../lib/runtime-api/connect.ts';
+import { InstanceUnreachable } from '../lib/runtime-api/errors.ts';
+import type { OpenSession } from '../lib/runtime-api/runtime-session.ts';
 import { openStore } from '../lib/store/open-store.ts';
 import type { SyncPorts } from '../lib/sync/ports.ts';
-import { bearerCheck } from './bearer.ts';
 import { EnvironmentInvalid } from './environment-invalid.ts';
+import { consulToken, type OnStale, runtimeTls, type Secret, webhookCheck } from './secrets.ts';
 
 export interface ReconcilePorts {
   readonly fleets: readonly Fleet[];
@@ -31,19 +39,22 @@ export interface ReconcilePorts {
 }
 
 export interface WebhookPorts extends ReconcilePorts {
-  /** Judges the value of an `authorization` header. */
-  readonly isAuthorized: (authorization: string | undefined) => boolean;
+  /** Judges the value of an `authorization` header. Throws when the tokens cannot be read, and never were. */
+  readonly isAuthorized: (authorization: string | undefined) => Promise<boolean>;
 }
 
 export interface WorkerPorts extends ReconcilePorts {
+  /**
+   * Makes received messages visible at once, instead of when their time has run out; by their receipt handles.
+   * Throws when SQS does not do it for one of them: that one comes later.
+   */
+  readonly returnAtOnce: (receiptHandles: readonly string[]) => Promise<void>;
   /** What a pass works with; the worker adds its own log. */
   readonly sync: Omit<SyncPorts, 'log'>;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-const SHORTEST_TOKEN = 16;
-const MOST_TOKENS = 2;
 /** A pass does not wait longer for Consul: it goes on with what the event carried, or leaves things as they are. */
 const CONSUL_TIMEOUT_MS = 5_000;
 
@@ -53,26 +64,60 @@ export async function wireReconcile(environment: Environment = process.env): Pro
 }
 
 /** @throws EnvironmentInvalid, ConfigInvalid */
-export async function wireWebhook(environment: Environment = process.env): Promise<WebhookPorts> {
-  const isAuthorized = bearerCheck(webhookTokens(environment));
+export async function wireWebhook(
+  environment: Environment = process.env,
+  onStale: OnStale = ignore,
+): Promise<WebhookPorts> {
+  const check = webhookCheck(environment, onStale);
+  const isAuthorized = async (authorization: string | undefined) => (await check())(authorization);
   return { ...withConfig(await readConfig(environment), environment), isAuthorized };
 }
 
 /** @throws EnvironmentInvalid, ConfigInvalid */
-export async function wireWorker(environment: Environment = process.env): Promise<WorkerPorts> {
+export async function wireWorker(
+  environment: Environment = process.env,
+  onStale: OnStale = ignore,
+): Promise<WorkerPorts> {
   const config = await readConfig(environment);
-  const reader = createConsulReader(config.consul, {
-    token: environment.HITLESS_CONSUL_TOKEN,
-    timeoutMs: CONSUL_TIMEOUT_MS,
-  });
   const sync = {
     store: openStore(config.store, () => s3Client(environment)),
-    readService: (service: string) => reader.readService(service),
-    openSession,
+    readService: serviceReader(config, consulToken(environment, onStale)),
+    openSession: withTls(runtimeTls(environment, onStale)),
     now: Date.now,
   };
-  return { ...withConfig(config, environment), sync };
+  const returnAtOnce = createMessageReturner(new SQSClient({}), queueUrl(environment));
+  return { ...withConfig(config, environment), returnAtOnce, sync };
 }
+
+/** A reader, with its kept connections, for as long as the token is the same. */
+function serviceReader(
+  { consul }: HitlessConfig,
+  token: Secret<string | undefined>,
+): SyncPorts['readService'] {
+  let current: { readonly token: string | undefined; readonly reader: ConsulReader } | undefined;
+  return async (service) => {
+    const now = await token();
+    if (current === undefined || current.token !== now) {
+      const reader = createConsulReader(consul, { token: now, timeoutMs: CONSUL_TIMEOUT_MS });
+      current = { token: now, reader };
+    }
+    return current.reader.readService(service);
+  };
+}
+
+/** The parameters, when there are some, stand in for the files that hitless.yml names. */
+function withTls(texts: Secret<TlsTexts> | null): OpenSession {
+  if (texts === null) return openSession;
+  return async (address, { tls, signal }) => {
+    if (address.scheme !== 'tls') return openSession(address, { tls, signal });
+    const parameters = await texts().catch((error: Error) => {
+      throw new InstanceUnreachable(addressText(address), error.message, error);
+    });
+    return openSession(address, { tls: parameters, signal });
+  };
+}
+
+function ignore(): void {}
 
 function readConfig(environment: Environment): Promise<HitlessConfig> {
   const beside = fileURLToPath(new URL('hitless.yml', import.meta.url));
@@ -88,20 +133,6 @@ function queueUrl(environment: Environment): string {
   if (url === '')
     throw new EnvironmentInvalid('HITLESS_QUEUE_URL', 'is not set: it is the URL of the FIFO queue');
   return url;
-}
-
-function webhookTokens(environment: Environment): readonly string[] {
-  const name = 'HITLESS_WEBHOOK_TOKENS';
-  const tokens = (environment[name] ?? '').split(',').map((token) => token.trim());
-  if (tokens.length > MOST_TOKENS) throw new EnvironmentInvalid(name, `has more than ${MOST_TOKENS} tokens`);
-  if (tokens.some((token) => token.length < SHORTEST_TOKEN)) {
-    const wanted = `one token, or two with a comma between them, of at least ${SHORTEST_TOKEN} characters each`;
-    throw new EnvironmentInvalid(name, `must be ${wanted} (for instance from: openssl rand -hex 32)`);
-  }
-  if (tokens.some((token) => !/^[\x21-\x7e]+$/.test(token))) {
-    throw new EnvironmentInvalid(name, 'has a token with a character that no HTTP header carries as it is');
-  }
-  return tokens;
 }
 
 /** A local S3 is reached by one host name, so the bucket has to stand in the path. */

@@ -15,7 +15,8 @@ import type { SyncEvent, SyncPorts } from '../lib/sync/ports.ts';
 import { type Group, groupsOf, type Pass, type ShardApplication } from './batch-groups.ts';
 import { once } from './once.ts';
 import { countInstances, countPass } from './pass-metrics.ts';
-import { createTelemetry } from './telemetry.ts';
+import type { OnStale } from './secrets.ts';
+import { createTelemetry, logStale } from './telemetry.ts';
 import { type WorkerPorts, wireWorker } from './wiring.ts';
 
 /** Kept back from the function's timeout for reports, metrics and the answer. */
@@ -24,8 +25,8 @@ const RESERVE_MS = 1_000;
 const { logger, metrics, middlewares } = createTelemetry('worker');
 
 /** @param wire gives everything outside of the function; called at the first event. */
-export function createWorker(wire: () => Promise<WorkerPorts>) {
-  const ports = once(wire);
+export function createWorker(wire: (onStale: OnStale) => Promise<WorkerPorts>) {
+  const ports = once(() => wire(logStale(logger)));
   return middy<SQSEvent, SQSBatchResponse>()
     .use(middlewares)
     .handler(async (event, context) => {
@@ -43,7 +44,7 @@ export function createWorker(wire: () => Promise<WorkerPorts>) {
     });
 }
 
-export const handler = createWorker(wireWorker);
+export const handler = createWorker((onStale) => wireWorker(undefined, onStale));
 
 /** The ids of the records that are to come again. Never throws: another group's records must not suffer. */
 async function handleGroup(
@@ -57,11 +58,31 @@ async function handleGroup(
   }
   try {
     for (const work of group.work) await beforeDeadline(deadline, carryOut(ports, work, group, deadline));
+    await returnBad(ports, group, deadline);
     return afterwards;
   } catch (error) {
     const cause = error instanceof Error ? error : new Error(String(error));
     logger.error('messages_failed', { group: group.id, messageIds: group.messageIds, error: cause });
     return [...group.messageIds, ...afterwards];
+  }
+}
+
+/**
+ * A record that can never be handled blocks its group until it is in the dead-letter queue, which takes several
+ * deliveries: these need not wait for the visibility timeout. The records after it go back with it, for a group is not
+ * handed out while one of its messages is in flight; the queue keeps their order.
+ */
+async function returnBad(
+  { returnAtOnce }: WorkerPorts,
+  { id, bad }: Group,
+  deadline: AbortSignal,
+): Promise<void> {
+  if (bad === null) return;
+  try {
+    await beforeDeadline(deadline, returnAtOnce(bad.receiptHandles));
+  } catch (error) {
+    const cause = error instanceof Error ? error : new Error(String(error));
+    logger.warn('message_not_returned', { group: id, messageIds: bad.messageIds, error: cause });
   }
 }
 

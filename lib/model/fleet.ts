@@ -19,6 +19,11 @@ export interface TlsFiles {
   readonly key?: string;
 }
 
+/** The same as texts, for where there are no files to keep a secret in. */
+export interface TlsTexts {
+  readonly pem: { readonly ca: string; readonly cert: string; readonly key: string };
+}
+
 /** How the slots of one backend are filled. */
 export interface BackendPolicy {
   /** The backend's name in HAProxy. */

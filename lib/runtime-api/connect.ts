@@ -2,7 +2,7 @@
 
 import { connect as connectSocket, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { TlsFiles } from '../model/fleet.ts';
+import type { TlsFiles, TlsTexts } from '../model/fleet.ts';
 import { addressText } from './address-text.ts';
 import { meaningOf } from './connection-failure.ts';
 import { InstanceUnreachable } from './errors.ts';
@@ -39,7 +39,7 @@ const NO_HANDSHAKE =
   'it accepted the connection but did not answer the TLS handshake: not a TLS port, or its maxconn is used up';
 
 /** @throws InstanceUnreachable when the files cannot be used. */
-async function encryption(name: string, host: string, files: TlsFiles) {
+async function encryption(name: string, host: string, files: TlsFiles | TlsTexts) {
   try {
     return await tlsOptions(host, files);
   } catch (error) {

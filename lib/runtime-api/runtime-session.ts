@@ -1,7 +1,7 @@
 /** The port to one HAProxy process: what a pass asks of its Runtime API. */
 
 import type { RuntimeCommand } from '../model/command.ts';
-import type { InstanceAddress, TlsFiles } from '../model/fleet.ts';
+import type { InstanceAddress, TlsFiles, TlsTexts } from '../model/fleet.ts';
 import type { InstanceInfo, ObservedServer } from '../model/observed.ts';
 import type { RuntimeLevel } from './commands/show-cli-level.ts';
 import type { CommandRefused } from './errors.ts';
@@ -40,5 +40,5 @@ export interface RuntimeSession {
 /** Throws `InstanceUnreachable` when there is no Runtime API at `address`, or not before the signal aborts. */
 export type OpenSession = (
   address: InstanceAddress,
-  options: { readonly tls: TlsFiles; readonly signal: AbortSignal },
+  options: { readonly tls: TlsFiles | TlsTexts; readonly signal: AbortSignal },
 ) => Promise<RuntimeSession>;

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { type ConnectionOptions, createSecureContext, type SecureContext } from 'node:tls';
-import type { TlsFiles } from '../model/fleet.ts';
+import type { TlsFiles, TlsTexts } from '../model/fleet.ts';
 
 /**
  * Without `ca` the certificate authorities of Node.js are trusted. Without `cert` and `key` no client certificate is
@@ -12,7 +12,7 @@ import type { TlsFiles } from '../model/fleet.ts';
  * @param host an IP address must be in the certificate as such, and is not sent as a server name (RFC 6066, 3).
  * @throws Error naming the file that cannot be read, or why the files are no use.
  */
-export async function tlsOptions(host: string, files: TlsFiles): Promise<ConnectionOptions> {
+export async function tlsOptions(host: string, files: TlsFiles | TlsTexts): Promise<ConnectionOptions> {
   return {
     secureContext: await secureContext(files),
     host,
@@ -21,18 +21,23 @@ export async function tlsOptions(host: string, files: TlsFiles): Promise<Connect
   };
 }
 
-async function secureContext(files: TlsFiles): Promise<SecureContext> {
-  const [ca, cert, key] = await Promise.all([
-    pem('tls.ca', files.ca),
-    pem('tls.cert', files.cert),
-    pem('tls.key', files.key),
-  ]);
+async function secureContext(files: TlsFiles | TlsTexts): Promise<SecureContext> {
+  const { ca, cert, key } = 'pem' in files ? files.pem : await read(files);
   try {
     return createSecureContext({ ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) });
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
     throw new Error(`tls.ca, tls.cert and tls.key cannot be used together: ${words}`, { cause: error });
   }
+}
+
+async function read(files: TlsFiles) {
+  const [ca, cert, key] = await Promise.all([
+    pem('tls.ca', files.ca),
+    pem('tls.cert', files.cert),
+    pem('tls.key', files.key),
+  ]);
+  return { ca, cert, key };
 }
 
 async function pem(setting: string, path: string | undefined): Promise<string | undefined> {

@@ -1,0 +1,83 @@
+/** Reading SecureString parameters of AWS Systems Manager (SSM), with @middy/ssm. */
+
+import middy from '@middy/core';
+import ssm from '@middy/ssm';
+import type { Context } from 'aws-lambda';
+import * as v from 'valibot';
+
+/** So long the parameters may take, with the SDK's second attempt; the functions have a few seconds more. */
+const LIMIT_MS = 4_000;
+const ATTEMPT_MS = 1_500;
+
+/** Parameters are not there, may not be read or decrypted, or SSM is not to be reached. Trying again later can help. */
+export class ParametersFailed extends Error {
+  override readonly name = 'ParametersFailed';
+  readonly code = 'PARAMETERS_FAILED';
+  readonly parameters: readonly string[];
+  readonly why: string;
+
+  constructor(parameters: readonly string[], why: string) {
+    super(`cannot read ${parameters.join(', ')} from SSM: ${why}`);
+    this.parameters = parameters;
+    this.why = why;
+  }
+}
+
+/**
+ * One request for all of them, every time it is called: nothing is kept here.
+ *
+ * @param names up to ten parameters' names, by what they are called in `schema` (letters only).
+ * @param schema reads their texts.
+ * @returns throws `ParametersFailed` unless every one of them was read; no value is ever in an error.
+ */
+export function createParameterReader<T>(
+  names: Readonly<Record<string, string>>,
+  schema: v.GenericSchema<unknown, T>,
+): () => Promise<T> {
+  const fetched = ssm({
+    fetchData: names,
+    setToContext: true,
+    cacheExpiry: 0,
+    awsClientOptions: {
+      maxAttempts: 2,
+      requestHandler: { connectionTimeout: ATTEMPT_MS, requestTimeout: ATTEMPT_MS },
+    },
+  });
+  const read = middy<unknown, unknown>()
+    .use(fetched)
+    .handler(async (_event, context) => context);
+  const failed = (why: string) => new ParametersFailed(Object.values(names), why);
+  return async () => {
+    const values = await read({}, timeLimit()).catch((error: unknown) => {
+      throw failed(reasonOf(error));
+    });
+    const parsed = v.safeParse(schema, values);
+    if (parsed.success) return parsed.output;
+    const wrong = parsed.issues.flatMap((issue) => names[v.getDotPath(issue) ?? ''] ?? []);
+    throw failed(`${wrong.join(' and ')} must be of type SecureString and hold text, no JSON`);
+  };
+}
+
+/** middy wants Lambda's context, and looks for nothing in it but the time that is left. */
+function timeLimit(): Context & Record<string, unknown> {
+  const untilMs = Date.now() + LIMIT_MS;
+  const getRemainingTimeInMillis = () => Math.max(0, untilMs - Date.now());
+  return Object.assign(Object.create(null), { getRemainingTimeInMillis });
+}
+
+/** middy hangs the reasons, one for each parameter, on the `cause` of its own error. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  const hung = typeof cause === 'object' && cause !== null && 'data' in cause ? cause.data : undefined;
+  const reasons = Array.isArray(hung) ? hung.map(wordsOf) : [wordsOf(error)];
+  return [...new Set(reasons)].join('; ');
+}
+
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError' && error.message.includes('AbortError')) {
+    return `no answer within ${LIMIT_MS / 1_000} s: from a VPC, SSM is reached by an interface endpoint or a NAT`;
+  }
+  return error.name === 'Error' ? error.message : `${error.name}: ${error.message}`;
+}

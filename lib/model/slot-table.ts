@@ -78,6 +78,14 @@ export interface SlotTable {
   readonly backends: Readonly<Record<string, BackendSlots>>;
 }
 
+/**
+ * Whether nobody was ever assigned a slot. Such a table says nothing about what the instances serve: Consul may have
+ * been empty, and the instances away, when it was made.
+ */
+export function isUntouched({ slots }: BackendSlots): boolean {
+  return slots.every((slot) => slot.state === 'free' && slot.freedAtMs === 0);
+}
+
 /** The name of the server that is slot `number`, counted from 1. */
 export function slotName(backend: Pick<BackendSlots, 'server'>, number: number): string {
   return `${backend.server}${number}`;

@@ -12,7 +12,7 @@ import type { BackendPolicy } from '../model/fleet.ts';
 import type { ObservedServer } from '../model/observed.ts';
 import type { Change, Expectation, Plan, Problem, Stage, Step } from '../model/plan.ts';
 import type { OperatorHeld } from '../model/report.ts';
-import { type BackendSlots, slotName } from '../model/slot-table.ts';
+import { type BackendSlots, isUntouched, slotName } from '../model/slot-table.ts';
 import { judgeSlot, type SlotRules, type Verdict } from './judge-slot.ts';
 
 export interface BackendObservation {
@@ -43,6 +43,7 @@ export function planBackend(
   observation: BackendObservation,
 ): Plan {
   if (observation.servers.size === 0) return { ...NOTHING, problems: [noSuchBackend(policy)] };
+  if (isUntouched(table)) return NOTHING;
   const rules = rulesOf(policy, table, observation);
   const judged: Judged[] = [];
   const operatorHeld: OperatorHeld[] = [];

@@ -3,7 +3,7 @@
 import { type Endpoint, endpointKey } from '../model/endpoint.ts';
 import type { BackendPolicy, Fleet } from '../model/fleet.ts';
 import type { Reading } from '../model/service-entry.ts';
-import type { BackendSlots, SlotTable } from '../model/slot-table.ts';
+import { type BackendSlots, isUntouched, type SlotTable } from '../model/slot-table.ts';
 import { type RenderedConfiguration, renderConfiguration } from '../render/configuration.ts';
 import { assignBackend } from '../slots/assign.ts';
 import { slotTableKey } from '../store/keys.ts';
@@ -104,23 +104,29 @@ async function assignBackends(
   readings: ReadonlyMap<string, Reading>,
 ): Promise<Record<string, BackendSlots>> {
   const fresh = fleet.backends.filter(
-    ({ backend }) => previous?.backends[backend] === undefined && readings.has(backend),
+    ({ backend }) => readings.has(backend) && isFresh(previous?.backends[backend]),
   );
   const adopted = await adopt(ports, fleet, fresh, readings);
   const nowMs = ports.now();
   const assigned: Record<string, BackendSlots> = {};
   for (const policy of fleet.backends) {
     const reading = readings.get(policy.backend);
-    const before = previous?.backends[policy.backend] ?? null;
+    const stored = previous?.backends[policy.backend] ?? null;
+    const before = adopted.has(policy.backend) ? null : stored;
     const known = adopted.get(policy.backend) ?? new Map<number, Endpoint>();
     const next =
       reading === undefined
         ? before
         : assignBackend({ previous: before, reading, policy, nowMs, adopted: known });
     if (next !== null) assigned[policy.backend] = next;
-    if (reading !== undefined && next !== before) tell(ports, fleet, policy, reading, next);
+    if (reading !== undefined && next !== stored) tell(ports, fleet, policy, reading, next);
   }
   return assigned;
+}
+
+/** Nobody has a slot in it yet, so whom an instance serves already still counts. */
+function isFresh(stored: BackendSlots | undefined): boolean {
+  return stored === undefined || isUntouched(stored);
 }
 
 /** What a person should know about the backend's new state. */

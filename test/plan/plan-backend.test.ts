@@ -200,6 +200,11 @@ describe('the order', () => {
   });
 });
 
+test('a table in which nobody ever had a slot leaves the instance alone', () => {
+  const never: Slot = { state: 'free', freedAtMs: 0, last: null };
+  expect(planOf(table(never, never), [seen(1, { ...at1, admin: 'ready' }), seen(2)]).changes).toEqual([]);
+});
+
 test('a backend that the instance does not have is one problem', () => {
   const plan = planOf(table(serving(E1), serving(E2)), []);
   expect(plan.problems).toHaveLength(1);

@@ -47,7 +47,8 @@ export function draining(endpoint: EndpointAddress): Slot {
   return { state: 'draining', address, port, weight: 1, sinceMs: 1, untilMs: 30_001 };
 }
 
-export const FREE: Slot = { state: 'free', freedAtMs: 0, last: null };
+/** Somebody had it once: a table in which nobody ever had a slot says nothing. */
+export const FREE: Slot = { state: 'free', freedAtMs: 1, last: null };
 
 export function planOf(
   slots: BackendSlots,

@@ -107,6 +107,24 @@ describe.each(versions)('HAProxy $version', ({ path: binary }) => {
     expect(applied[1]?.changes.some((change) => change.slot === 'websrv4')).toBe(false);
   });
 
+  test('a first pass while Consul has nothing and the instance is away costs nobody later', async () => {
+    const bench = await start({ haproxies: [article(5)], policy: { drainMs: 0 } });
+    const [haproxy] = bench.haproxies;
+    await haproxy?.ask('set server be_template/websrv4 addr 127.0.1.2 port 8080');
+    await haproxy?.ask('set server be_template/websrv4 state ready');
+    const { openSession } = bench.ports;
+    Object.assign(bench.ports, { openSession: () => Promise.reject(new Error('away')) });
+    await bench.pass();
+    Object.assign(bench.ports, { openSession });
+    await bench.pass();
+    const shown = await Promise.all(bench.haproxies.map(shownBy));
+    expect(shown[0]).toContain('websrv4 127.0.1.2:8080 ready 1');
+    bench.consul = entries(1, 3);
+    const { applied } = await bench.pass();
+    expect(applied[0]?.changes.some((change) => change.slot === 'websrv4')).toBe(false);
+    expect((await bench.table()).backends.be_template?.slots[3]).toMatchObject({ address: '127.0.1.2' });
+  });
+
   test('a server that an operator drained stays so, also in a new HAProxy process', async () => {
     const bench = await start({
       haproxies: [article(5)],

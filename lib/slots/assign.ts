@@ -17,32 +17,18 @@
  * Same input, same table: neither the order of the endpoints nor the number of passes in between matters.
  */
 
-import {
-  type Endpoint,
-  type EndpointAddress,
-  endpointKey,
-  endpointOrder,
-  type Refusal,
-  sameEndpoint,
-} from '../model/endpoint.ts';
+import { type Endpoint, endpointKey, endpointOrder, type Refusal } from '../model/endpoint.ts';
 import type { BackendPolicy } from '../model/fleet.ts';
-import type { LeavingEndpoint, Reading } from '../model/service-entry.ts';
-import type {
-  BackendSlots,
-  Departure,
-  DrainingSlot,
-  FreeSlot,
-  ServingSlot,
-  Slot,
-  Withheld,
-} from '../model/slot-table.ts';
-import { mayDepart, recentDepartures } from './guard.ts';
+import type { Reading } from '../model/service-entry.ts';
+import type { BackendSlots, Slot } from '../model/slot-table.ts';
+import { depart } from './depart.ts';
+import { recentDepartures } from './guard.ts';
+import { freed, NEVER_USED, sameSlot, serving } from './slot-states.ts';
 
 /** HAProxy's limit of ready servers in one backend (configuration manual, `balance roundrobin`). */
 export const MOST_SLOTS = 4095;
 
 const SMALLEST_GROWTH = 10;
-const NEVER_USED: FreeSlot = { state: 'free', freedAtMs: 0, last: null };
 
 export interface Assignment {
   /** Null: the backend has no slots yet. */
@@ -63,7 +49,7 @@ export function assignBackend(assignment: Assignment): BackendSlots {
 
   settle(slots, ready, assignment);
   const departures = recentDepartures(previous?.departures ?? [], policy.holdMs, nowMs);
-  departures.push(...release(slots, assignment, departures));
+  departures.push(...depart(slots, assignment, departures));
   const unplaced = place(slots, ready, policy, nowMs);
 
   const refused = [...reading.refused, ...unplaced.map(noSlotLeft)];
@@ -91,12 +77,6 @@ function declare(start: readonly Slot[], declared: number): Slot[] {
   return slots;
 }
 
-function serving(endpoint: Endpoint, policy: BackendPolicy, sinceMs: number): ServingSlot {
-  const { address, port } = endpoint;
-  const weight = policy.weights ? endpoint.weight : null;
-  return { state: 'serving', address, port, weight, sinceMs, withheld: null };
-}
-
 /** Ends drains, and lets every endpoint that is ready serve (again) in the slot it has. */
 function settle(
   slots: Slot[],
@@ -117,104 +97,6 @@ function settle(
       slots[index] = freed(slot, nowMs);
     }
   }
-}
-
-function freed({ address, port }: EndpointAddress, freedAtMs: number): FreeSlot {
-  return { state: 'free', freedAtMs, last: { address, port } };
-}
-
-/** Lets go who may go, withholds the rest. Returns the departures that the guard has to remember. */
-function release(
-  slots: Slot[],
-  { reading, policy, nowMs }: Assignment,
-  earlier: readonly Departure[],
-): Departure[] {
-  const missed = missedSlots(slots, reading);
-  if (reading.endpoints.length === 0 && !policy.allowEmpty) {
-    for (const { index, slot, because } of missed) {
-      // What was released while Consul still had others is not the word to empty the backend.
-      if (slot.withheld?.released === true) {
-        if (slot.withheld.untilMs === null) slots[index] = leave(slot, because, policy, nowMs);
-        continue;
-      }
-      const sinceMs = slot.withheld?.sinceMs ?? nowMs;
-      slots[index] = withhold(slot, { sinceMs, untilMs: null, reason: EMPTY_ANSWER });
-    }
-    return [];
-  }
-
-  const unguarded = new Set(
-    missed.flatMap(({ index, slot }) => (isOverdue(slot, policy, nowMs) ? [index] : [])),
-  );
-  const candidates = missed
-    .filter(({ index }) => !unguarded.has(index))
-    // Whom Consul names as not ready goes before whom it merely does not mention.
-    .sort((one, other) => Number(one.because === 'deregistered') - Number(other.because === 'deregistered'))
-    .map(({ index, slot }) => ({ slot: index, servedSinceMs: slot.sinceMs }));
-  const servingSinceMs = slots.flatMap((slot) => (slot.state === 'serving' ? [slot.sinceMs] : []));
-  const allowed = mayDepart(candidates, servingSinceMs, earlier, policy, nowMs);
-
-  for (const { index, slot, because } of missed) {
-    if (allowed.has(index) || unguarded.has(index)) {
-      slots[index] = leave(slot, because, policy, nowMs);
-    } else {
-      const sinceMs = missedSinceMs(slot, nowMs);
-      const share = Math.round((1 - policy.keep) * 100);
-      const reason = `${because}, but more than ${share} % would be gone within hold`;
-      slots[index] = withhold(slot, { sinceMs, untilMs: sinceMs + policy.holdMs, reason });
-    }
-  }
-  return candidates
-    .filter(({ slot }) => allowed.has(slot))
-    .map(({ servedSinceMs }) => ({ atMs: nowMs, servedSinceMs }));
-}
-
-const EMPTY_ANSWER = 'Consul has no endpoint for this backend at all, and allow_empty is off';
-
-type Because = LeavingEndpoint['because'] | 'deregistered';
-
-interface Missed {
-  readonly index: number;
-  readonly slot: ServingSlot;
-  readonly because: Because;
-}
-
-/** The serving slots whose endpoint is not ready any more, and why. */
-function missedSlots(slots: readonly Slot[], reading: Reading): Missed[] {
-  const ready = new Set(reading.endpoints.map(endpointKey));
-  const leaving = new Map(reading.leaving.map((endpoint) => [endpointKey(endpoint), endpoint.because]));
-  return slots.flatMap((slot, index) =>
-    slot.state === 'serving' && !ready.has(endpointKey(slot))
-      ? [{ index, slot, because: leaving.get(endpointKey(slot)) ?? 'deregistered' }]
-      : [],
-  );
-}
-
-/** A reading that had nobody ready says nothing about one endpoint, so it does not count towards `hold`. */
-function missedSinceMs({ withheld }: ServingSlot, nowMs: number): number {
-  return withheld === null || withheld.reason === EMPTY_ANSWER ? nowMs : withheld.sinceMs;
-}
-
-/** Released by an operator, or missed by every reading for `hold`. */
-function isOverdue(slot: ServingSlot, policy: BackendPolicy, nowMs: number): boolean {
-  if (slot.withheld === null) return false;
-  return slot.withheld.released === true || missedSinceMs(slot, nowMs) + policy.holdMs <= nowMs;
-}
-
-function withhold(slot: ServingSlot, withheld: Withheld): ServingSlot {
-  const next = { ...slot, withheld };
-  return sameSlot(slot, next) ? slot : next;
-}
-
-function leave(
-  slot: ServingSlot,
-  because: Because,
-  policy: BackendPolicy,
-  nowMs: number,
-): DrainingSlot | FreeSlot {
-  if (because === 'critical' || policy.drainMs === 0) return freed(slot, nowMs);
-  const { address, port, weight } = slot;
-  return { state: 'draining', address, port, weight, sinceMs: nowMs, untilMs: nowMs + policy.drainMs };
 }
 
 /** Gives every ready endpoint without a slot one. Returns those that HAProxy's own limit leaves without. */
@@ -264,19 +146,6 @@ function grow(slots: Slot[], wanted: number): void {
 
 function noSlotLeft({ address, port }: Endpoint): Refusal {
   return { address, port, reason: `no slot left: HAProxy takes ${MOST_SLOTS} servers in a backend` };
-}
-
-function sameSlot(one: Slot, other: Slot): boolean {
-  if (one.state !== 'serving' || other.state !== 'serving') return false;
-  return (
-    sameEndpoint(one, other) &&
-    one.weight === other.weight &&
-    one.sinceMs === other.sinceMs &&
-    one.withheld?.sinceMs === other.withheld?.sinceMs &&
-    one.withheld?.untilMs === other.withheld?.untilMs &&
-    one.withheld?.released === other.withheld?.released &&
-    one.withheld?.reason === other.withheld?.reason
-  );
 }
 
 /** Departures fall out of the window by themselves; that alone is no news to publish. */

@@ -131,6 +131,27 @@ describe('an answer without endpoints', () => {
     expect(table.slots[1]).toMatchObject({ withheld: { sinceMs: 3_600_000, untilMs: 3_660_000 } });
   });
 
+  test('costs nobody either when a part of the truth follows it, until `hold` has passed', () => {
+    const rules = policy({ keep: 0.5, drainMs: 0 });
+    const all: [number, Reading] = [1, reading([one, two, three])];
+    const part = reading([two]);
+    const table = play(rules, all, [2, reading([])], [3, part], [4, part], [60_002, part]);
+    expect(table.slots.slice(0, 3).map(shown)).toEqual([
+      'withheld 10.0.0.1:8080',
+      'serving 10.0.0.2:8080',
+      'withheld 10.0.0.3:8080',
+    ]);
+    expect(table.slots[0]).toMatchObject({
+      withheld: {
+        sinceMs: 3,
+        untilMs: 60_003,
+        reason: 'deregistered, but Consul had no endpoint at all a moment ago',
+      },
+    });
+    const later = assignBackend({ previous: table, reading: part, policy: rules, nowMs: 60_003 });
+    expect(later.slots.slice(0, 3).map(shown)).toEqual(['free', 'serving 10.0.0.2:8080', 'free']);
+  });
+
   test('empties the backend where `allow_empty` says so', () => {
     const table = play(policy({ allowEmpty: true, drainMs: 0 }), served, [2, reading([])]);
     expect(table.slots.every((slot) => slot.state === 'free')).toBe(true);

@@ -1,0 +1,119 @@
+/**
+ * Who leaves a serving slot, and who is withheld: rules 1 and 2.
+ *
+ * Rule 1: an answer without endpoints leaves a backend as it is, unless `allow_empty`. Rule 2: see guard.ts.
+ */
+
+import { endpointKey } from '../model/endpoint.ts';
+import type { BackendPolicy } from '../model/fleet.ts';
+import type { LeavingEndpoint, Reading } from '../model/service-entry.ts';
+import type { Departure, DrainingSlot, FreeSlot, ServingSlot, Slot, Withheld } from '../model/slot-table.ts';
+import { mayDepart } from './guard.ts';
+import { freed, sameSlot } from './slot-states.ts';
+
+export interface Moment {
+  readonly reading: Reading;
+  readonly policy: BackendPolicy;
+  readonly nowMs: number;
+}
+
+/** Changes `slots`: lets go who may go, withholds the rest. Returns the departures that the guard has to remember. */
+export function depart(
+  slots: Slot[],
+  { reading, policy, nowMs }: Moment,
+  earlier: readonly Departure[],
+): Departure[] {
+  const missed = missedSlots(slots, reading);
+  if (reading.endpoints.length === 0 && !policy.allowEmpty) {
+    for (const { index, slot, because } of missed) {
+      // What was released while Consul still had others is not the word to empty the backend.
+      if (slot.withheld?.released === true) {
+        if (slot.withheld.untilMs === null) slots[index] = leave(slot, because, policy, nowMs);
+        continue;
+      }
+      const sinceMs = slot.withheld?.sinceMs ?? nowMs;
+      slots[index] = withhold(slot, { sinceMs, untilMs: null, reason: EMPTY_ANSWER });
+    }
+    return [];
+  }
+
+  const unguarded = new Set(
+    missed.flatMap(({ index, slot }) => (isOverdue(slot, policy, nowMs) ? [index] : [])),
+  );
+  // Whoever is withheld waits for `hold`, also after an answer without endpoints: a part of the truth often follows it.
+  const guarded = policy.keep > 0 && policy.holdMs > 0;
+  const candidates = missed
+    .filter(({ index, slot }) => !unguarded.has(index) && !(guarded && slot.withheld !== null))
+    // Whom Consul names as not ready goes before whom it merely does not mention.
+    .sort((one, other) => Number(one.because === 'deregistered') - Number(other.because === 'deregistered'))
+    .map(({ index, slot }) => ({ slot: index, servedSinceMs: slot.sinceMs }));
+  const servingSinceMs = slots.flatMap((slot) => (slot.state === 'serving' ? [slot.sinceMs] : []));
+  const allowed = mayDepart(candidates, servingSinceMs, earlier, policy, nowMs);
+
+  for (const { index, slot, because } of missed) {
+    if (allowed.has(index) || unguarded.has(index)) {
+      slots[index] = leave(slot, because, policy, nowMs);
+    } else {
+      const sinceMs = missedSinceMs(slot, nowMs);
+      const reason = `${because}, but ${whyWithheld(slot, policy)}`;
+      slots[index] = withhold(slot, { sinceMs, untilMs: sinceMs + policy.holdMs, reason });
+    }
+  }
+  return candidates
+    .filter(({ slot }) => allowed.has(slot))
+    .map(({ servedSinceMs }) => ({ atMs: nowMs, servedSinceMs }));
+}
+
+const EMPTY_ANSWER = 'Consul has no endpoint for this backend at all, and allow_empty is off';
+const AFTER_EMPTY = 'Consul had no endpoint at all a moment ago';
+
+type Because = LeavingEndpoint['because'] | 'deregistered';
+
+interface Missed {
+  readonly index: number;
+  readonly slot: ServingSlot;
+  readonly because: Because;
+}
+
+/** The serving slots whose endpoint is not ready any more, and why. */
+function missedSlots(slots: readonly Slot[], reading: Reading): Missed[] {
+  const ready = new Set(reading.endpoints.map(endpointKey));
+  const leaving = new Map(reading.leaving.map((endpoint) => [endpointKey(endpoint), endpoint.because]));
+  return slots.flatMap((slot, index) =>
+    slot.state === 'serving' && !ready.has(endpointKey(slot))
+      ? [{ index, slot, because: leaving.get(endpointKey(slot)) ?? 'deregistered' }]
+      : [],
+  );
+}
+
+function whyWithheld({ withheld }: ServingSlot, { keep }: BackendPolicy): string {
+  if (withheld?.reason === EMPTY_ANSWER || withheld?.reason.endsWith(AFTER_EMPTY)) return AFTER_EMPTY;
+  return `more than ${Math.round((1 - keep) * 100)} % would be gone within hold`;
+}
+
+/** A reading that had nobody ready says nothing about one endpoint, so it does not count towards `hold`. */
+function missedSinceMs({ withheld }: ServingSlot, nowMs: number): number {
+  return withheld === null || withheld.reason === EMPTY_ANSWER ? nowMs : withheld.sinceMs;
+}
+
+/** Released by an operator, or missed by every reading for `hold`. */
+function isOverdue(slot: ServingSlot, policy: BackendPolicy, nowMs: number): boolean {
+  if (slot.withheld === null) return false;
+  return slot.withheld.released === true || missedSinceMs(slot, nowMs) + policy.holdMs <= nowMs;
+}
+
+function withhold(slot: ServingSlot, withheld: Withheld): ServingSlot {
+  const next = { ...slot, withheld };
+  return sameSlot(slot, next) ? slot : next;
+}
+
+function leave(
+  slot: ServingSlot,
+  because: Because,
+  policy: BackendPolicy,
+  nowMs: number,
+): DrainingSlot | FreeSlot {
+  if (because === 'critical' || policy.drainMs === 0) return freed(slot, nowMs);
+  const { address, port, weight } = slot;
+  return { state: 'draining', address, port, weight, sinceMs: nowMs, untilMs: nowMs + policy.drainMs };
+}

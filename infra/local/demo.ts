@@ -66,6 +66,11 @@ async function main(): Promise<boolean> {
     }
   } catch (error) {
     claims.add('the story', 'it came to its end', error instanceof Error ? error.message : String(error));
+    title('Something did not happen');
+    for (const { instance, reason } of activity.laggingSince(0).slice(-system.instances.length)) {
+      tell(`${instance} lagged: ${reason}`);
+    }
+    for (const text of activity.errorsSince(0)) tell(`a function said: ${text}`);
   }
   await traffic.stop();
   await system.stop();

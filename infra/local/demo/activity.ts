@@ -15,7 +15,7 @@ export interface Activity {
   laggingSince(mark: number): readonly Lagging[];
   /** Whether a pass found `instance` as it should be. */
   appliedSince(mark: number, instance: string): boolean;
-  /** What went wrong unexpectedly. */
+  /** What the functions logged as wrong, each different one once. */
   errorsSince(mark: number): readonly string[];
 }
 
@@ -41,9 +41,11 @@ export function createActivity(): Activity {
       events.slice(mark).flatMap((event) => (event.event === 'instance_lagging' ? [event] : [])),
     appliedSince: (mark, instance) =>
       events.slice(mark).some((event) => event.event === 'instance_applied' && event.instance === instance),
-    errorsSince: (mark) =>
-      events
+    errorsSince(mark) {
+      const texts = events
         .slice(mark)
-        .flatMap((event) => (event.event === 'other' && event.level !== 'info' ? [event.text] : [])),
+        .flatMap((event) => (event.event === 'other' && event.level !== 'info' ? [event.text] : []));
+      return [...new Set(texts)];
+    },
   };
 }

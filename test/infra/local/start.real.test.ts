@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import * as v from 'valibot';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
 import { isAlive } from '../../../infra/local/process.ts';
 import { until } from '../../../infra/local/until.ts';
 import { loadConfig } from '../../../lib/config/load-config.ts';
@@ -67,6 +67,7 @@ beforeAll(async () => {
   local = v.parse(localFile, JSON.parse(readFileSync(path, 'utf8')));
 });
 afterAll(() => program?.remove());
+beforeEach(() => onTestFailed(() => console.error(program.output())));
 
 /** Printed commands, in order. */
 function hints(): string[] {

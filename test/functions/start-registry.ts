@@ -10,6 +10,8 @@ export interface Registry {
   entries: readonly object[] | undefined;
   /** Names of the services that were asked for, in order. */
   readonly asked: string[];
+  /** The `x-consul-token` of each request, in order. */
+  readonly tokens: (string | undefined)[];
   /** Answers are held back until this is fulfilled. */
   gate: Promise<void>;
 }
@@ -17,9 +19,10 @@ export interface Registry {
 export async function startRegistry(): Promise<Registry> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const registry: Registry = { url, entries: [], asked: [], gate: Promise.resolve() };
+  const registry: Registry = { url, entries: [], asked: [], tokens: [], gate: Promise.resolve() };
   const server = createServer(async (request, response) => {
     registry.asked.push(new URL(request.url ?? '', url).pathname.split('/').at(-1) ?? '');
+    registry.tokens.push(request.headers['x-consul-token']?.toString());
     await registry.gate;
     response.writeHead(registry.entries === undefined ? 500 : 200, {
       'Content-Type': 'application/json',

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, vi } from 'vitest';
-import { startEmulator } from '../../infra/local/emulator.ts';
+import { type Emulator, startEmulator } from '../../infra/local/emulator.ts';
 import { temporaryFolder } from '../../infra/local/temporary-folder.ts';
 import { decodeMessage, type QueueMessage } from '../../lib/queue/messages.ts';
 import { TOKEN } from './http-event.ts';
@@ -12,6 +12,8 @@ import { TOKEN } from './http-event.ts';
 export interface TestEnvironment {
   readonly variables: Readonly<Record<string, string>>;
   readonly queueUrl: string;
+  readonly deadLetterUrl: string;
+  readonly emulator: Emulator;
   readonly folder: string;
   /** Takes every message out of the queue, in order within a group. */
   takeMessages(): Promise<QueueMessage[]>;
@@ -22,7 +24,7 @@ export interface TestEnvironment {
 export async function startEnvironment(configuration: string): Promise<TestEnvironment> {
   const folder = temporaryFolder('functions');
   const emulator = await startEmulator();
-  const { url } = await emulator.createQueue();
+  const { url, deadLetterUrl } = await emulator.createQueue();
   await emulator.createBucket('hitless');
   const file = join(folder.path, 'hitless.yml');
   writeFileSync(file, configuration);
@@ -46,6 +48,8 @@ export async function startEnvironment(configuration: string): Promise<TestEnvir
   return {
     variables,
     queueUrl: url,
+    deadLetterUrl,
+    emulator,
     folder: folder.path,
     async takeMessages() {
       const taken: QueueMessage[] = [];

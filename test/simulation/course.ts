@@ -1,0 +1,130 @@
+/** What happens while a simulation runs: the events that nobody of us decides about. */
+
+import type { FunctionsPlatform } from './functions-platform.ts';
+import type { Host } from './host.ts';
+import type { Operators } from './operators.ts';
+import type { Random } from './random.ts';
+import { newcomer } from './scenario.ts';
+import type { SimulatedConsul } from './simulated-consul.ts';
+import type { World } from './world.ts';
+
+export interface Cast {
+  readonly world: World;
+  readonly consul: SimulatedConsul;
+  readonly hosts: readonly Host[];
+  readonly operators: Operators;
+  readonly platform: FunctionsPlatform;
+}
+
+const PAUSES_MS = [0, 20, 300, 2_000, 8_000, 20_000, 45_000];
+const RECONCILE_MS = 60_000;
+
+/** Events until `untilMs`. */
+export async function runCourse(cast: Cast, untilMs: number): Promise<void> {
+  const { world } = cast;
+  const random = world.random.fork('course');
+  let number = 100;
+  while (world.time.elapsedMs < untilMs) {
+    await world.time.wait(random.pick(PAUSES_MS));
+    const dice = random.next();
+    if (dice < 0.22) register(cast, random, (number += 1));
+    else if (dice < 0.58) changeOne(cast, random);
+    else if (dice < 0.62) leaveTogether(cast, random);
+    else if (dice < 0.67) void lie(cast, random);
+    else if (dice < 0.76) void disturb(cast, random);
+    else if (dice < 0.81) random.pick(cast.hosts).start();
+    else if (dice < 0.94) cast.operators.act();
+    else void cast.platform.sync();
+  }
+}
+
+/** The schedule of the reconcile function. */
+export async function runSchedule({ world, platform }: Cast): Promise<void> {
+  for (let count = 1; ; count += 1) {
+    await world.time.wait(RECONCILE_MS);
+    void platform.reconcile(`event-${count}`);
+    if (world.fault(0.05)) void platform.reconcile(`event-${count}`);
+  }
+}
+
+/** Everything that was broken works again. */
+export function mend({ consul, hosts, operators }: Cast): void {
+  consul.becomeHonest();
+  for (const host of hosts) {
+    host.instance.become('well');
+    if (host.instance.process === null) host.start();
+  }
+  for (const hold of operators.all()) {
+    if (hold.tick % 2 === 0 && hold.instance.process?.pid === hold.pid) operators.putBack(hold);
+  }
+}
+
+function register({ consul }: Cast, random: Random, number: number): void {
+  const registration = newcomer(random, number);
+  for (const service of consul.services()) {
+    if (random.chance(0.8)) consul.register(service, registration);
+  }
+}
+
+function changeOne({ consul }: Cast, random: Random): void {
+  const service = random.pick(consul.services());
+  const registrations = consul.registrations(service);
+  if (registrations.length === 0) return;
+  const { id, status, maintenance, weight } = random.pick(registrations);
+  const dice = random.next();
+  if (dice < 0.35) return consul.deregister(service, id);
+  if (dice < 0.55) {
+    const next = status === 'passing' ? 'critical' : 'passing';
+    return consul.change(service, id, `is ${next}`, (one) => {
+      one.status = next;
+    });
+  }
+  if (dice < 0.7) {
+    const next = status === 'warning' ? 'passing' : 'warning';
+    return consul.change(service, id, `is ${next}`, (one) => {
+      one.status = next;
+    });
+  }
+  if (dice < 0.9) {
+    return consul.change(service, id, maintenance ? 'leaves maintenance' : 'is in maintenance', (one) => {
+      one.maintenance = !maintenance;
+    });
+  }
+  consul.change(service, id, `changes its weight from ${weight}`, (one) => {
+    one.weight = weight === 1 ? 7 : 1;
+  });
+}
+
+/** A data centre, or a mistake. */
+function leaveTogether({ consul }: Cast, random: Random): void {
+  const service = random.pick(consul.services());
+  for (const { id } of consul.registrations(service)) {
+    if (random.chance(0.7)) consul.deregister(service, id);
+  }
+}
+
+async function lie({ consul }: Cast, random: Random): Promise<void> {
+  const moods = random.pick([
+    ['empty', 'part'],
+    ['part'],
+    ['down', 'empty', 'part'],
+    ['stale'],
+    ['garbage'],
+    ['silent'],
+  ] as const);
+  await consul.restart(moods.map((mood) => ({ mood, forMs: random.pick([200, 2_000, 12_000, 30_000]) })));
+}
+
+async function disturb({ world, hosts }: Cast, random: Random): Promise<void> {
+  const host = random.pick(hosts);
+  const forMs = random.pick([500, 5_000, 40_000, 90_000]);
+  if (random.chance(0.3)) {
+    host.instance.stop();
+    await world.time.wait(forMs);
+    if (host.instance.process === null) host.start();
+    return;
+  }
+  host.instance.become(random.pick(['slow', 'hangs', 'away', 'refuses'] as const));
+  await world.time.wait(forMs);
+  host.instance.become('well');
+}

@@ -1,0 +1,126 @@
+/** People with a shell on a load balancer: they take servers out and put them back, whatever else is going on. */
+
+import { type HaproxyProcess, isInRotation, type SimulatedServer, targetOf } from './haproxy-process.ts';
+import type { Random } from './random.ts';
+import { servingTargets } from './rules/named-slots.ts';
+import type { Hold, Holds, Published } from './rules.ts';
+import type { SimulatedInstance } from './simulated-instance.ts';
+import type { World } from './world.ts';
+
+export interface OperatorsOptions {
+  readonly world: World;
+  readonly instances: readonly SimulatedInstance[];
+  readonly published: readonly Published[];
+  readonly operated: (process: HaproxyProcess, server: SimulatedServer) => void;
+}
+
+export class Operators implements Holds {
+  readonly #options: OperatorsOptions;
+  readonly #random: Random;
+  #holds: Hold[] = [];
+
+  constructor(options: OperatorsOptions) {
+    this.#options = options;
+    this.#random = options.world.random.fork('operators');
+  }
+
+  all(): readonly Hold[] {
+    return [...this.#holds];
+  }
+
+  of(instance: string, backend: string, server: string): Hold | undefined {
+    return this.#holds.find(
+      (hold) => hold.instance.name === instance && hold.backend === backend && hold.server === server,
+    );
+  }
+
+  end(hold: Hold, why: string): void {
+    this.#holds = this.#holds.filter((other) => other !== hold);
+    this.#options.world.tell(
+      `the hold of ${hold.backend}/${hold.server} on ${hold.instance.name} ends: ${why}`,
+    );
+  }
+
+  /** Takes a server out that serves as the table wants it, or puts one back. */
+  act(): void {
+    const back = this.#holds.filter(({ instance, pid }) => instance.process?.pid === pid);
+    if (back.length > 0 && this.#random.chance(0.5)) return this.putBack(this.#random.pick(back));
+    const { instances } = this.#options;
+    const candidates = instances.flatMap((instance) => {
+      const { process } = instance;
+      if (process === null) return [];
+      return this.#settled(process).map((server) => ({ instance, process, server }));
+    });
+    if (candidates.length > 0) this.#takeOut(this.#random.pick(candidates));
+  }
+
+  putBack(hold: Hold): void {
+    const { process } = hold.instance;
+    const server = process?.server(hold.backend, hold.server);
+    if (process === null || server === undefined) return;
+    this.end(hold, 'the operator puts it back');
+    this.#set(process, server, 'ready');
+  }
+
+  /** A process is gone: what nobody was told is lost with it. */
+  processEnded(instance: SimulatedInstance): void {
+    for (const hold of this.#holds) {
+      if (hold.instance === instance && !hold.reported)
+        this.end(hold, 'its process is gone, and nobody knew');
+    }
+  }
+
+  /** Our own session put a server into this state: perhaps it was restored. */
+  restored(process: HaproxyProcess, server: SimulatedServer, state: string): void {
+    const hold = this.of(process.instance, server.backend, server.name);
+    if (hold === undefined || hold.pid === process.pid || hold.state !== state) return;
+    this.#holds = this.#holds.map((other) =>
+      other === hold ? { ...hold, pid: process.pid, tick: this.#options.world.tick() } : other,
+    );
+  }
+
+  #settled(process: HaproxyProcess): readonly SimulatedServer[] {
+    const table = this.#options.published.at(-1)?.table ?? null;
+    return process.backends().flatMap((backend) => {
+      const serving = servingTargets(table, backend);
+      return (process.servers(backend) ?? []).filter((server) => {
+        const slot = serving.get(targetOf(server));
+        const free = this.of(process.instance, backend, server.name) === undefined;
+        return free && isInRotation(server) && server.moving === null && slot?.name === server.name;
+      });
+    });
+  }
+
+  #takeOut({
+    instance,
+    process,
+    server,
+  }: {
+    readonly instance: SimulatedInstance;
+    readonly process: HaproxyProcess;
+    readonly server: SimulatedServer;
+  }): void {
+    const state = this.#random.pick(['drain', 'maint'] as const);
+    this.#set(process, server, state);
+    const { backend, name } = server;
+    const hold: Hold = {
+      instance,
+      backend,
+      server: name,
+      target: targetOf(server),
+      state,
+      tick: this.#options.world.tick(),
+      pid: process.pid,
+      reported: false,
+    };
+    this.#holds.push(hold);
+  }
+
+  #set(process: HaproxyProcess, server: SimulatedServer, state: 'ready' | 'drain' | 'maint'): void {
+    const { world, operated } = this.#options;
+    const line = `set server ${server.backend}/${server.name} state ${state}`;
+    world.tell(`an operator on ${process.instance}: ${line}`);
+    process.change(server, { by: 'operator' }, line, () => process.setState(server, state));
+    operated(process, server);
+  }
+}

@@ -1,0 +1,85 @@
+import { decodeReport } from '../../../lib/store/report-document.ts';
+import { adminWord, isInRotation, targetOf } from '../haproxy-process.ts';
+import type { Rule } from '../rules.ts';
+import { namedSlots } from './named-slots.ts';
+
+export const readBack: Rule = {
+  number: 5,
+  name: 'read-back',
+  sentence:
+    'A server comes into rotation only where its address is in effect and was read back after it was set, and a report says converged only when the last read showed what the table asks for.',
+
+  watch(scene, violated) {
+    /** By sandbox and instance: the last session that read something. */
+    const last = new Map<
+      string,
+      { readonly session: Parameters<Required<ReturnType<Rule['watch']>>['replied']>[0] }
+    >();
+    return {
+      replied(session, line) {
+        if (line.startsWith('show servers state'))
+          last.set(`${session.sandbox.name} ${session.instance.name}`, { session });
+      },
+
+      changed({ process, server, before, line }, session) {
+        if (isInRotation(before) || !isInRotation(server)) return;
+        const where = `${server.backend}/${server.name} on ${process.instance}`;
+        if (server.moving !== null)
+          return violated(`\`${line}\`: ${where} comes into rotation while its address is on its way`);
+        const read = session.read?.servers.get(`${server.backend}/${server.name}`);
+        if (read === undefined || targetOf(read) !== targetOf(server))
+          violated(`\`${line}\`: ${where} comes into rotation, and its address was not read back`);
+      },
+
+      written({ key, body, sandbox }) {
+        if (!key.endsWith('/report.json')) return;
+        const report = decodeReport(key, body);
+        const session = last.get(`${sandbox.name} ${report.instance}`)?.session;
+        if (!report.converged || session?.read == null) return;
+        const table = scene.published.find(({ table }) => table.generation === report.generation)?.table;
+        if (table === undefined)
+          return violated(`${report.instance} reports a generation that was never published`);
+        for (const { backend } of scene.fleet.backends) {
+          for (const { name, slot, target } of namedSlots(table, backend)) {
+            const seen = session.read.servers.get(`${backend}/${name}`);
+            if (slot.state !== 'serving' || seen === undefined) continue;
+            const held = report.operatorHeld.some((one) => one.slot === name && one.backend === backend);
+            const right = targetOf(seen) === target && (held || adminWord(seen.admin) === 'ready');
+            if (!right)
+              violated(
+                `${report.instance} reports converged, but ${backend}/${name} is ${adminWord(seen.admin)} at ${targetOf(seen)}`,
+              );
+          }
+        }
+      },
+    };
+  },
+};
+
+export const rightTenant: Rule = {
+  number: 5,
+  name: 'right-tenant',
+  sentence:
+    'A request goes where HAProxy says that its server is, and that is an endpoint which the table gave to this slot at some time.',
+
+  watch(scene, violated) {
+    /** Servers whose address was changed while they served, because they were the only one. */
+    const changedLive = new Set<string>();
+    return {
+      changed({ process, server, line, before, rotationBefore }) {
+        if (!line.includes(' addr ') || !isInRotation(before)) return;
+        if (rotationBefore.length === 1) changedLive.add(`${process.pid} ${server.backend}/${server.name}`);
+        else violated(`\`${line}\` on ${process.instance} changes the address of a server in rotation`);
+      },
+
+      requested({ process, server, target }) {
+        const where = `${server.backend}/${server.name} on ${process.instance}`;
+        const live = changedLive.has(`${process.pid} ${server.backend}/${server.name}`);
+        if (target !== targetOf(server) && !live)
+          violated(`a request to ${where} goes to ${target}, its former tenant`);
+        if (!scene.wasGiven(server.backend, server.name, target))
+          violated(`a request to ${where} goes to ${target}, which it never was given`);
+      },
+    };
+  },
+};

@@ -1,0 +1,199 @@
+/** One simulated HAProxy as the fleet sees it: an address where now this process answers, now that, now nobody. */
+
+import { InstanceUnreachable } from '../../lib/runtime-api/errors.ts';
+import type { OpenSession, RuntimeSession } from '../../lib/runtime-api/runtime-session.ts';
+import { startSession } from '../../lib/runtime-api/session.ts';
+import { answerTo } from './haproxy-commands.ts';
+import {
+  type HaproxyObserver,
+  HaproxyProcess,
+  type Release,
+  type Seen,
+  type ServerLine,
+} from './haproxy-process.ts';
+import type { Sandbox } from './sandbox.ts';
+import { Wire } from './wire.ts';
+import type { World } from './world.ts';
+
+/** How an instance treats those who connect. `hangs` accepts and never answers, `away` lets nobody connect. */
+export type Condition = 'well' | 'slow' | 'hangs' | 'away' | 'refuses';
+
+/** A connection of one of our sandboxes to one process. */
+export interface Session {
+  readonly id: number;
+  readonly sandbox: Sandbox;
+  readonly instance: SimulatedInstance;
+  readonly process: HaproxyProcess;
+  readonly openedTick: number;
+  /** What `show servers state` last answered it: by `backend/server`, and when. */
+  read: { readonly tick: number; readonly servers: ReadonlyMap<string, Seen> } | null;
+}
+
+export interface InstanceOptions {
+  readonly world: World;
+  readonly name: string;
+  readonly release: Release;
+  readonly observer: HaproxyObserver;
+  readonly attempted: (sandbox: Sandbox, instance: SimulatedInstance) => void;
+  readonly received: (session: Session, line: string) => void;
+  readonly replied: (session: Session, line: string) => void;
+  readonly started: (process: HaproxyProcess) => void;
+}
+
+export class SimulatedInstance {
+  readonly name: string;
+  readonly release: Release;
+  condition: Condition = 'well';
+  /** When the condition last changed, or a process last started. */
+  disturbedMs = 0;
+  readonly #options: InstanceOptions;
+  readonly #sessions = new Map<number, { readonly session: Session; readonly wire: Wire }>();
+  #process: HaproxyProcess | null = null;
+
+  constructor(options: InstanceOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.release = options.release;
+  }
+
+  /** Null while it is down. */
+  get process(): HaproxyProcess | null {
+    return this.#process;
+  }
+
+  session(id: number): Session | undefined {
+    return this.#sessions.get(id)?.session;
+  }
+
+  become(condition: Condition): void {
+    if (this.condition === condition) return;
+    this.condition = condition;
+    this.disturbedMs = this.#options.world.time.elapsedMs;
+    this.#options.world.tell(`${this.name} is ${condition}`);
+  }
+
+  /** @param reload true: the former process goes on with the sessions it has, and serves no traffic. */
+  start(lines: readonly ServerLine[], reload = false): void {
+    const { world, observer, started } = this.#options;
+    if (reload && this.#process !== null) this.#process.serving = false;
+    else this.stop();
+    this.#process = new HaproxyProcess({
+      instance: this.name,
+      release: this.release,
+      pid: 1_000 + world.tick(),
+      lines,
+      time: world.time,
+      random: world.random.fork(`${this.name} ${world.tick()}`),
+      observer,
+    });
+    this.disturbedMs = world.time.elapsedMs;
+    world.tell(`${this.name} ${reload ? 'reloads' : 'starts'} with ${lines.length} servers`);
+    started(this.#process);
+  }
+
+  stop(): void {
+    if (this.#process === null) return;
+    this.#options.world.tell(`${this.name} goes down`);
+    this.#process.serving = false;
+    this.#process = null;
+    this.disturbedMs = this.#options.world.time.elapsedMs;
+    for (const { wire } of this.#sessions.values()) wire.endByFar();
+    this.#sessions.clear();
+  }
+
+  async open(sandbox: Sandbox, signal: AbortSignal): Promise<RuntimeSession> {
+    const { world, attempted } = this.#options;
+    const address = `tcp://${this.name}:9999`;
+    attempted(sandbox, this);
+    await world.time.wait(world.random.between(0, 2));
+    const { condition } = this;
+    if (condition === 'away') await aborted(signal);
+    if (condition === 'away' || condition === 'refuses' || this.#process === null || world.fault(0.01)) {
+      throw new InstanceUnreachable(
+        address,
+        condition === 'away' ? 'no answer in time' : 'connection refused',
+      );
+    }
+    return startSession(this.#connect(sandbox, this.#process), { address, signal });
+  }
+
+  #connect(sandbox: Sandbox, process: HaproxyProcess): Wire {
+    const { world } = this.#options;
+    const id = world.tick();
+    const session: Session = { id, sandbox, instance: this, process, openedTick: id, read: null };
+    // A connection that breaks somewhere on the way.
+    let linesLeft = world.fault(0.04) ? world.random.between(1, 12) : Number.POSITIVE_INFINITY;
+    let pending = '';
+    const wire = new Wire({
+      time: world.time,
+      random: world.random,
+      latencyMs: this.condition === 'slow' ? [100, 900] : [0, 3],
+      isCut: () => !sandbox.alive,
+      far: {
+        received: (text) => {
+          const lines = (pending + text).split('\n');
+          pending = lines.pop() ?? '';
+          let replies = '';
+          for (const line of lines) {
+            if (!sandbox.alive) return replies;
+            if (line === 'quit' || linesLeft <= 0) return null;
+            linesLeft -= 1;
+            replies += this.#answer(session, line);
+            sandbox.touch();
+          }
+          return this.condition === 'hangs' ? '' : replies;
+        },
+        closed: () => this.#sessions.delete(id),
+      },
+    });
+    this.#sessions.set(id, { session, wire });
+    return wire;
+  }
+
+  #answer(session: Session, line: string): string {
+    const { world, received, replied } = this.#options;
+    received(session, line);
+    if (line.startsWith('set') || line.startsWith('add') || line.startsWith('del')) {
+      world.tell(
+        `${session.sandbox.name} to ${this.name}${session.process.serving ? '' : ' (old process)'}: ${line}`,
+      );
+    }
+    const reply = answerTo(session.process, line, { by: 'session', session: session.id });
+    if (line.startsWith('show servers state'))
+      session.read = { tick: world.tick(), servers: seenOn(session.process) };
+    replied(session, line);
+    return `${reply}\n> `;
+  }
+}
+
+/** What the process shows, by `backend/server`. */
+export function seenOn(process: HaproxyProcess): ReadonlyMap<string, Seen> {
+  return new Map(
+    process
+      .backends()
+      .flatMap((backend) =>
+        (process.servers(backend) ?? []).map(({ name, address, port, admin, weight }): [string, Seen] => [
+          `${backend}/${name}`,
+          { address, port, admin, weight },
+        ]),
+      ),
+  );
+}
+
+/** The port for `sandbox`: by the host of the address, which is the instance's name. */
+export function sessionsOf(sandbox: Sandbox, instances: readonly SimulatedInstance[]): OpenSession {
+  return (address, { signal }) =>
+    sandbox.whileAlive(async () => {
+      const name = address.scheme === 'unix' ? '' : address.host;
+      const instance = instances.find((one) => one.name === name);
+      if (instance === undefined) throw new InstanceUnreachable(name, 'no such host');
+      return instance.open(sandbox, signal);
+    });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

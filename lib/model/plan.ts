@@ -8,6 +8,8 @@ import type { OperatorHeld } from './report.ts';
 export type ChangeKind =
   /** A slot that serves nobody gets an endpoint. */
   | 'add'
+  /** A slot that the instance does not have gets a server, and the server its endpoint. */
+  | 'grow'
   /** A slot that serves somebody else gets its own endpoint. */
   | 'replace'
   /** In its slot already, but not in rotation. */
@@ -18,6 +20,8 @@ export type ChangeKind =
   | 'remove'
   /** Out of rotation already; back to the placeholder. */
   | 'park'
+  /** A server that was added to the process, and that nobody needs any more, is deleted. */
+  | 'delete'
   /** Back to the state in which an operator left it before HAProxy started anew. */
   | 'restore';
 
@@ -27,7 +31,7 @@ export interface Change {
   readonly slot: string;
   /** Who the change is about: who comes, or with `drain`, `remove` and `park` who goes. */
   readonly endpoint: EndpointAddress;
-  /** With `weight`, `add`, `replace` and `ready`: the weight afterwards. */
+  /** With `weight`, `add`, `grow`, `replace` and `ready`: the weight afterwards. */
   readonly weight: number | null;
 }
 
@@ -35,6 +39,11 @@ export interface Change {
 export interface Expectation extends Partial<EndpointAddress> {
   readonly admin?: AdminState;
   readonly weight?: number;
+  /** The checks run. */
+  readonly healthCheck?: 'enabled';
+  readonly agentCheck?: 'enabled';
+  /** There is no such server any more; nothing else is expected then. */
+  readonly absent?: true;
 }
 
 /** The commands for one slot that may be sent without looking in between. */
@@ -71,7 +80,7 @@ export interface Plan {
   readonly changes: readonly Change[];
   readonly stages: readonly Stage[];
   readonly operatorHeld: readonly OperatorHeld[];
-  /** Slots with an endpoint that the instance does not have, as `backend/server`. */
+  /** Slots with an endpoint that the instance does not have and cannot get, as `backend/server`; `problems` say why. */
   readonly missingSlots: readonly string[];
   readonly problems: readonly Problem[];
 }

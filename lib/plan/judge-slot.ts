@@ -19,6 +19,7 @@
  * | draining | any        | maint          | any    | park, settled at the placeholder           |
  * | free     | any        | ready or drain | any    | remove                                     |
  * | free     | any        | maint          | any    | park, settled at the placeholder           |
+ * | surplus  | parked     | maint          |        | delete when no session is left             |
  */
 
 import { inheritedMaintenance } from '../model/admin-state.ts';
@@ -37,7 +38,7 @@ export type Verdict =
     }
   | { readonly kind: 'drain'; readonly endpoint: EndpointAddress }
   | { readonly kind: 'restore'; readonly endpoint: EndpointAddress; readonly state: 'drain' | 'maint' }
-  | { readonly kind: 'remove' | 'park'; readonly endpoint: EndpointAddress };
+  | { readonly kind: 'remove' | 'park' | 'delete'; readonly endpoint: EndpointAddress };
 
 /** What holds for every slot of a backend on this instance. */
 export interface SlotRules {
@@ -54,6 +55,8 @@ export interface SlotMemory {
   readonly heldBefore: 'drain' | 'maint' | null;
   /** Nobody is connected any more. False when unknown. */
   readonly idle: boolean;
+  /** The slot is free, and its server was added to the process beyond what `slots` declares. */
+  readonly surplus: boolean;
 }
 
 export function judgeSlot(slot: Slot, seen: ObservedServer, rules: SlotRules, memory: SlotMemory): Verdict {
@@ -73,7 +76,8 @@ export function judgeSlot(slot: Slot, seen: ObservedServer, rules: SlotRules, me
   }
   if (seen.admin !== 'maint') return { kind: 'remove', endpoint: seen };
   const parked = sameEndpoint(seen, rules.placeholder) && seen.weight === rules.standardWeight;
-  return parked ? SETTLED : { kind: 'park', endpoint: seen };
+  if (!parked) return { kind: 'park', endpoint: seen };
+  return memory.surplus && memory.idle ? { kind: 'delete', endpoint: seen } : SETTLED;
 }
 
 const SETTLED: Verdict = { kind: 'settled' };

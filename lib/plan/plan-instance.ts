@@ -1,5 +1,6 @@
 /** The plan for one instance: its backends' plans, side by side. */
 
+import type { Capabilities } from '../model/capabilities.ts';
 import type { BackendPolicy } from '../model/fleet.ts';
 import type { ObservedServer } from '../model/observed.ts';
 import type { Plan, Stage } from '../model/plan.ts';
@@ -14,6 +15,8 @@ export interface Observation {
   readonly heldBefore: readonly OperatorHeld[];
   /** By backend, then by server: current sessions. What is absent counts as busy. */
   readonly sessions: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** What this HAProxy can be asked for. */
+  readonly able: Capabilities;
 }
 
 /** Plans the backends that `policies` names and the table knows; everything else on the instance is left alone. */
@@ -29,7 +32,7 @@ export function planInstance(
     const servers = new Map((byBackend.get(policy.backend) ?? []).map((server) => [server.server, server]));
     const heldBefore = observation.heldBefore.filter((held) => held.backend === policy.backend);
     const sessions = observation.sessions.get(policy.backend) ?? new Map<string, number>();
-    return [planBackend(policy, slots, { servers, heldBefore, sessions })];
+    return [planBackend(policy, slots, { servers, heldBefore, sessions, able: observation.able })];
   });
   return {
     changes: plans.flatMap((plan) => plan.changes),

@@ -42,7 +42,7 @@ export async function applyInstance(
   const memory = await recalling;
   const { plan, problems } = outcome;
   const snapshot = await keepSnapshot(ports, fleet, instance, options, memory.report, outcome.state);
-  const reason = reasonOf([...problems, ...snapshot.problems], plan?.missingSlots ?? []);
+  const reason = reasonOf([...problems, ...snapshot.problems]);
   const report: InstanceReport = {
     version: 1,
     fleet: fleet.name,
@@ -55,7 +55,7 @@ export async function applyInstance(
     observedAtMs: ports.now(),
     commands: outcome.commands,
     operatorHeld: plan?.operatorHeld ?? memory.report?.operatorHeld ?? [],
-    missingSlots: plan?.missingSlots ?? memory.report?.missingSlots ?? [],
+    missingSlots: outcome.missingSlots ?? memory.report?.missingSlots ?? [],
     snapshot: snapshot.kept,
   };
   // Without the last report what an operator held is unknown, and writing one would forget it.
@@ -71,6 +71,8 @@ interface Outcome {
   readonly state: ServersState | null;
   readonly commands: number;
   readonly problems: readonly Problem[];
+  /** Null: the instance could not be asked. */
+  readonly missingSlots: readonly string[] | null;
 }
 
 /** Whatever the instance does, it ends in an outcome: one bad load balancer harms no other. */
@@ -84,14 +86,26 @@ async function applyOverSession(
 ): Promise<Outcome> {
   const deadline = AbortSignal.timeout(fleet.timeoutMs);
   const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
-  let known: Outcome = { info: null, plan: null, state: null, commands: 0, problems: [] };
+  let known: Outcome = {
+    info: null,
+    plan: null,
+    state: null,
+    commands: 0,
+    problems: [],
+    missingSlots: null,
+  };
   try {
     const session = await ports.openSession(instance.address, { tls: fleet.tls, signal: either });
     try {
       const { info, state, plan } = await planOverSession(session, fleet, table, recalling);
-      known = { info, plan, state, commands: 0, problems: plan.problems };
+      const { problems, missingSlots } = plan;
+      known = { info, plan, state, commands: 0, problems, missingSlots };
       const done = await carryOut(session, info.version, plan, state);
-      return { info, plan, ...done, problems: [...plan.problems, ...done.problems] };
+      return {
+        ...{ info, plan, ...done },
+        problems: [...problems, ...done.problems],
+        missingSlots: [...missingSlots, ...done.missingSlots],
+      };
     } finally {
       await session.close();
     }
@@ -102,18 +116,11 @@ async function applyOverSession(
 }
 
 /** One sentence; null when everything that the table asks for was read back. */
-function reasonOf(problems: readonly Problem[], missingSlots: readonly string[]): string | null {
+function reasonOf(problems: readonly Problem[]): string | null {
   const sentences = problems.map(({ backend, slot, reason }) => {
     const where = slot === null ? backend : `${backend}/${slot}`;
     return where === '' || reason.includes(where) ? reason : `${where}: ${reason}`;
   });
-  if (missingSlots.length > 0) {
-    const some = missingSlots.slice(0, 3).join(', ');
-    const more = missingSlots.length > 3 ? ` and ${missingSlots.length - 3} more` : '';
-    sentences.push(
-      `its configuration lacks the slots ${some}${more}; reload it with the rendered configuration`,
-    );
-  }
   const [first, ...rest] = sentences;
   if (first === undefined) return null;
   return rest.length === 0 ? first : `${first} (and ${rest.length} more)`;

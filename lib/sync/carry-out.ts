@@ -5,6 +5,7 @@ import { endpointKey, sameEndpoint } from '../model/endpoint.ts';
 import type { ObservedServer } from '../model/observed.ts';
 import type { Plan, Problem, Stage, Step } from '../model/plan.ts';
 import type { RuntimeSession, ServersState } from '../runtime-api/runtime-session.ts';
+import { addServers } from './add-servers.ts';
 import { slotsInUse, waitForRequests } from './former-connections.ts';
 
 /**
@@ -21,6 +22,8 @@ export interface CarriedOut {
   readonly commands: number;
   /** Everything that was refused, not read back, or held back so that no backend is left without a server. */
   readonly problems: readonly Problem[];
+  /** Slots that were to get a server and got none, as `backend/server`; `problems` say why. */
+  readonly missingSlots: readonly string[];
 }
 
 /**
@@ -40,15 +43,30 @@ export async function carryOut(
     failed.set(nameOf(step), { backend: step.backend, slot: step.slot, reason });
   };
   const wanted = wantedBackends(plan);
+  const missingSlots: string[] = [];
   let state = before;
   let commands = 0;
+
+  const add = async (steps: readonly Step[]) => {
+    const added = await addServers(session, steps);
+    commands += added.commands;
+    for (const [step, problem] of added.refused) {
+      failed.set(nameOf(step), problem);
+      missingSlots.push(nameOf(step));
+    }
+  };
 
   const send = async (stage: Stage) => {
     const due = stage.steps.filter((step) => !failed.has(nameOf(step)));
     const possible = await withoutBusy(session, due);
     const steps = keepRotation({ ...stage, steps: possible }, wanted, state.servers, fail);
     if (steps.length === 0) return;
-    commands += await sendSteps(session, steps, fail);
+    await add(steps.filter(isAddition));
+    commands += await sendSteps(
+      session,
+      steps.filter((step) => !isAddition(step)),
+      fail,
+    );
     const accepted = steps.filter((step) => !failed.has(nameOf(step)));
     state = await readBack(session, accepted);
     const seen = byName(state.servers);
@@ -74,7 +92,11 @@ export async function carryOut(
     }
     await send(stage);
   }
-  return { state, commands, problems: [...failed.values()] };
+  return { state, commands, problems: [...new Set(failed.values())], missingSlots };
+}
+
+function isAddition(step: Step): boolean {
+  return step.commands.some((command) => command.kind === 'add-server');
 }
 
 /** Leaves out what is only for servers without sessions and has some. */
@@ -155,12 +177,15 @@ function isMoving({ expect }: Step, seen: ObservedServer | undefined): boolean {
 
 /** What HAProxy shows instead of what was asked for; null when all is as it should be. */
 function differenceOf({ expect }: Step, seen: ObservedServer | undefined): string | null {
+  if (expect.absent === true) return seen === undefined ? null : 'it is still there';
   if (seen === undefined) return 'no such server any more';
   const { address = seen.address, port = seen.port, admin = seen.admin, weight = seen.weight } = expect;
   if (!sameEndpoint({ address, port }, seen))
     return `${endpointKey(seen)} instead of ${endpointKey({ address, port })}`;
   if (admin !== seen.admin) return `${seen.admin} instead of ${admin}`;
-  return weight === seen.weight ? null : `weight ${seen.weight} instead of ${weight}`;
+  if (weight !== seen.weight) return `weight ${seen.weight} instead of ${weight}`;
+  if ((expect.healthCheck ?? seen.healthCheck) !== seen.healthCheck) return 'its health checks do not run';
+  return (expect.agentCheck ?? seen.agentCheck) === seen.agentCheck ? null : 'its agent checks do not run';
 }
 
 function byName(servers: readonly ObservedServer[]): Map<string, ObservedServer> {

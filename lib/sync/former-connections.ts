@@ -8,6 +8,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { capabilitiesOf } from '../model/capabilities.ts';
 import type { Step } from '../model/plan.ts';
 import type { RuntimeSession } from '../runtime-api/runtime-session.ts';
 
@@ -31,7 +32,7 @@ export async function slotsInUse(
   steps: readonly Step[],
 ): Promise<SlotsInUse> {
   const changing = steps.filter((step) => step.changesHands === true);
-  if (Number.parseInt(haproxy, 10) >= 3 || changing.length === 0) return NONE;
+  if (changing.length === 0 || capabilitiesOf(haproxy).forgetsFormerAddress) return NONE;
   const backends = [...new Set(changing.map((step) => step.backend))];
   const used = await Promise.all(
     backends.map(async (backend) => ({ backend, servers: await session.readUsedConnections(backend) })),

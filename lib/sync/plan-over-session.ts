@@ -1,9 +1,10 @@
 /** Reading one instance and planning the way from there to the table: the same for `plan` and for a pass. */
 
+import { capabilitiesOf } from '../model/capabilities.ts';
 import type { Fleet } from '../model/fleet.ts';
 import type { InstanceInfo, ObservedServer } from '../model/observed.ts';
 import type { Plan } from '../model/plan.ts';
-import type { SlotTable } from '../model/slot-table.ts';
+import { type SlotTable, slotName } from '../model/slot-table.ts';
 import { planInstance } from '../plan/plan-instance.ts';
 import type { RuntimeSession, ServersState } from '../runtime-api/runtime-session.ts';
 import type { LastReport } from './last-report.ts';
@@ -31,15 +32,24 @@ export async function planOverSession(
   const sessions = await readSessions(session, table, state.servers);
   const { report } = await recalling;
   const heldBefore = report !== null && report.pid !== info.pid ? report.operatorHeld : [];
-  const plan = planInstance(fleet.backends, table, { servers: state.servers, heldBefore, sessions });
+  const able = capabilitiesOf(info.version);
+  const plan = planInstance(fleet.backends, table, { servers: state.servers, heldBefore, sessions, able });
   return { info, state, plan };
 }
 
-/** Who is still connected matters only where something drains, and costs a command for each such backend. */
+/**
+ * Who is still connected matters only where something drains or a server may have to be deleted, and costs a command
+ * for each such backend.
+ */
 async function readSessions(session: RuntimeSession, table: SlotTable, servers: readonly ObservedServer[]) {
-  const present = new Set(servers.map((server) => server.backend));
+  const present = new Map(servers.map((seen) => [`${seen.backend}/${seen.server}`, seen]));
   const backends = Object.entries(table.backends)
-    .filter(([name, { slots }]) => present.has(name) && slots.some((slot) => slot.state === 'draining'))
+    .filter(([name, backend]) =>
+      backend.slots.some((slot, index) => {
+        const seen = present.get(`${name}/${slotName(backend, index + 1)}`);
+        return seen !== undefined && (slot.state === 'draining' || (slot.state === 'free' && seen.forcedId));
+      }),
+    )
     .map(([name]) => name);
   return new Map(
     await Promise.all(

@@ -132,11 +132,6 @@ describe('one slot', () => {
     expect(plan.problems[0]?.reason).toContain('the server it tracks');
   });
 
-  test('that an instance lacks is missing when somebody is to serve there', () => {
-    const plan = planOf(table(FREE, serving(E1), FREE), [seen(1)]);
-    expect(plan.missingSlots).toEqual(['be_template/websrv2']);
-  });
-
   test('at an address where a server-template put several is nobody’s maintenance', () => {
     const template = { ...at1, admin: 'maint' as const };
     const plan = planOf(table(serving(E1), FREE), [seen(1, template), seen(2, template)]);

@@ -2,9 +2,10 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { capabilitiesOf } from '../../lib/model/capabilities.ts';
 import type { ObservedServer } from '../../lib/model/observed.ts';
 import { type BackendSlots, slotName } from '../../lib/model/slot-table.ts';
-import { endpoint } from '../slots/records.ts';
+import { endpoint, policy } from '../slots/records.ts';
 import { after, commandsOf, draining, FREE, PLACEHOLDER, planOf, seen, serving, table } from './records.ts';
 
 const addresses = fc.oneof(
@@ -21,10 +22,20 @@ const someServers = fc
       at: addresses,
       admin: fc.constantFrom('ready', 'drain', 'maint'),
       weight: fc.constantFrom(0, 1, 5),
+      there: fc.constantFrom(true, true, true, false),
+      forcedId: fc.boolean(),
+      healthCheck: fc.constantFrom('enabled', 'disabled'),
     }),
     { minLength: 1, maxLength: 7 },
   )
-  .map((shown) => shown.map(({ at, admin, weight }, index) => seen(index + 1, { ...at, admin, weight })));
+  .filter((shown) => shown.some(({ there }) => there))
+  .map((shown) =>
+    shown.flatMap(({ at, there, healthCheck, ...differs }, index) => {
+      // Only a server that was added, and that nobody made ready yet, has checks that do not run.
+      const checks = differs.forcedId && differs.admin === 'maint' ? { healthCheck } : {};
+      return there ? [seen(index + 1, { ...at, ...differs, ...checks })] : [];
+    }),
+  );
 
 const someTable = fc
   .record({
@@ -40,6 +51,9 @@ const someTable = fc
       }),
     ),
   );
+
+const able = capabilitiesOf('3.0.11');
+const unable = capabilitiesOf('2.2.9');
 
 /** How many are connected to each server: nobody, or nobody knows, which counts as somebody. */
 type Connected = 'busy' | 'idle';
@@ -78,7 +92,7 @@ test('a kill after any command is finished by the next plan', () => {
     for (const done of commands.keys()) {
       const interrupted = commands.slice(0, done).reduce(after, [...servers]);
       const finished = carriedOut(connected, slots, interrupted);
-      expect(finished.map(essence)).toEqual(wanted.map(essence));
+      expect(byServer(finished)).toEqual(byServer(wanted));
     }
   });
 });
@@ -109,22 +123,85 @@ test('every expectation of a stage is what its commands bring about', () => {
     for (const stage of planOf(slots, servers).stages) {
       state = commandsOf([stage], 'idle').reduce(after, state);
       for (const step of stage.steps) {
-        expect(state.find((server) => server.server === step.slot)).toMatchObject(step.expect);
+        const server = state.find((one) => one.server === step.slot);
+        if (step.expect.absent) expect(server).toBeUndefined();
+        else expect(server).toMatchObject(step.expect);
       }
     }
   });
 });
 
-test('every change names a slot of the table that the instance has', () => {
+test('every change names a slot of the table, and only growth one that the instance does not have', () => {
   hold((slots, servers) => {
     const names = new Set(slots.slots.map((_, index) => slotName(slots, index + 1)));
     for (const change of planOf(slots, servers).changes) {
       expect(names.has(change.slot)).toBe(true);
-      expect(servers.some((server) => server.server === change.slot)).toBe(true);
+      expect(servers.some((server) => server.server === change.slot)).toBe(change.kind !== 'grow');
     }
   });
 });
 
-function essence({ server, address, port, admin, weight }: ObservedServer) {
-  return { server, address, port, admin, weight };
+test('growth loses no endpoint: each one that is to serve has its server afterwards', () => {
+  hold((slots, servers, connected) => {
+    const settled = carriedOut(connected, slots, servers);
+    for (const [index, slot] of slots.slots.entries()) {
+      if (slot.state !== 'serving') continue;
+      const { address, port } = slot;
+      const server = slotName(slots, index + 1);
+      expect(settled.find((one) => one.server === server)).toMatchObject({ address, port });
+    }
+  });
+});
+
+test('an HAProxy that cannot grow misses exactly the slots it lacks, and is sent nothing for them', () => {
+  hold((slots, servers) => {
+    const plan = planOf(slots, servers, { able: unable });
+    const lacking = slots.slots.flatMap((slot, index) => {
+      const server = slotName(slots, index + 1);
+      const there = servers.some((one) => one.server === server);
+      return slot.state === 'serving' && !there ? [`be_template/${server}`] : [];
+    });
+    expect(plan.missingSlots).toEqual(lacking);
+    expect(planOf(slots, servers, { able }).missingSlots).toEqual([]);
+    expect(plan.problems).toHaveLength(lacking.length === 0 ? 0 : 1);
+    const touched = new Set(commandsOf(plan.stages, 'idle').map((command) => command.server));
+    for (const name of touched) expect(servers.some((one) => one.server === name)).toBe(true);
+  });
+});
+
+test('no server that was added is made ready before its checks run, and no two have one id', () => {
+  hold((slots, servers, connected) => {
+    let state = [...servers];
+    for (const command of commandsOf(planWhile(connected, slots, servers).stages, connected)) {
+      const { healthCheck, forcedId } = state.find((one) => one.server === command.server) ?? {};
+      if (command.kind === 'set-state' && command.state === 'ready' && forcedId) {
+        expect(healthCheck).toBe('enabled');
+      }
+      state = after(state, command);
+    }
+    expect(new Set(state.map(({ id }) => id)).size).toBe(state.length);
+  });
+});
+
+test('only servers that were added are deleted, in maintenance, and never one of the declared number', () => {
+  hold((slots, servers) => {
+    let state = [...servers];
+    for (const command of commandsOf(planWhile('idle', slots, servers).stages, 'idle')) {
+      if (command.kind === 'del-server') {
+        const deleted = state.find((one) => one.server === command.server);
+        expect(deleted).toMatchObject({ admin: 'maint', forcedId: true });
+        expect(Number(/\d+$/.exec(command.server)?.[0])).toBeGreaterThan(policy().slots);
+      }
+      state = after(state, command);
+    }
+  });
+});
+
+/** Also whether the checks of a server that serves run; elsewhere it is nobody's concern. */
+function essence({ server, address, port, admin, weight, healthCheck }: ObservedServer) {
+  return { server, address, port, admin, weight, checked: admin === 'maint' || healthCheck };
+}
+
+function byServer(servers: readonly ObservedServer[]) {
+  return servers.map(essence).sort((one, other) => one.server.localeCompare(other.server));
 }

@@ -1,5 +1,6 @@
 /** Records and a minimal HAProxy (one backend's servers, commands applied at once) for tests of the plan. */
 
+import { capabilitiesOf } from '../../lib/model/capabilities.ts';
 import type { RuntimeCommand } from '../../lib/model/command.ts';
 import type { EndpointAddress } from '../../lib/model/endpoint.ts';
 import type { ObservedServer } from '../../lib/model/observed.ts';
@@ -56,7 +57,8 @@ export function planOf(
   differs: Partial<Parameters<typeof planBackend>[2]> = {},
   rules = policy(),
 ): Plan {
-  const observation = { servers: byName(servers), heldBefore: [], sessions: new Map(), ...differs };
+  const able = capabilitiesOf('3.0.11');
+  const observation = { servers: byName(servers), heldBefore: [], sessions: new Map(), able, ...differs };
   return planBackend(rules, slots, observation);
 }
 

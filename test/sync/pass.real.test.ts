@@ -146,21 +146,6 @@ describe.each(versions)('HAProxy $version', ({ path: binary }) => {
     expect(shown[1]).toContain(' maint 1');
   });
 
-  test('missing slots are reported, and the rest is applied', async () => {
-    const bench = await start({ haproxies: [article(2)], policy: { slots: 3 } });
-    bench.consul = entries(1, 3);
-    const { applied } = await bench.pass();
-    expect(applied[0]?.report.missingSlots).toEqual(['be_template/websrv3']);
-    expect(applied[0]?.report.reason).toContain('reload it with the rendered configuration');
-    const shown = await shownBy(
-      bench.haproxies[0] ??
-        (() => {
-          throw new Error('no HAProxy');
-        })(),
-    );
-    expect(shown.filter((line) => line.includes(' ready '))).toHaveLength(2);
-  });
-
   test('hostile endpoints are refused by name, and the rest is applied', async () => {
     const hostile = [
       '10.0.0.1;shutdown',

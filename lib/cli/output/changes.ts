@@ -16,12 +16,14 @@ const WORDS: Record<
   { readonly planned: string; readonly done: string; readonly paint: typeof good }
 > = {
   add: { planned: 'to add', done: 'added', paint: good },
+  grow: { planned: 'to add as new servers', done: 'added as new servers', paint: good },
   replace: { planned: 'to replace', done: 'replaced', paint: notable },
   ready: { planned: 'to make ready', done: 'made ready', paint: good },
   weight: { planned: 'to weigh anew', done: 'weighed anew', paint: notable },
   drain: { planned: 'to drain', done: 'drained', paint: bad },
   remove: { planned: 'to remove', done: 'removed', paint: bad },
   park: { planned: 'to park', done: 'parked', paint: faint },
+  delete: { planned: 'to delete', done: 'deleted', paint: faint },
   restore: { planned: 'to restore', done: 'restored', paint: notable },
 };
 

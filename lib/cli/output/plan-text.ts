@@ -6,7 +6,7 @@ import { heldLines, refusedLines, slotsInUse, withheldLines } from './backends.t
 import { countChanges, listChanges } from './changes.ts';
 import { bad, good, notable, strong } from './colours.ts';
 import { columns } from './columns.ts';
-import { counted, some } from './words.ts';
+import { counted } from './words.ts';
 
 export function planText({ name, backends: policies }: Fleet, plan: FleetPlan): string[] {
   const instances = Object.entries(plan.instances);
@@ -44,14 +44,10 @@ function planOf({ unreachable, kept, changes, commands }: InstancePlan): string 
   return `${countChanges(kept, changes, 'planned')} (${counted(commands, 'command')})`;
 }
 
-function problemLines(instance: string, { missingSlots, problems }: InstancePlan): string[] {
-  const missing =
-    missingSlots.length === 0
-      ? []
-      : [`its configuration lacks ${some(missingSlots)}; reload it with the rendered configuration`];
-  const others = problems.map(({ backend, slot, reason }) => {
+function problemLines(instance: string, { problems }: InstancePlan): string[] {
+  const sentences = problems.map(({ backend, slot, reason }) => {
     const where = slot === null ? backend : `${backend}/${slot}`;
     return where === '' || reason.includes(where) ? reason : `${where}: ${reason}`;
   });
-  return [...missing, ...others].map((problem) => `  ${notable('problem')}   ${instance}: ${problem}`);
+  return sentences.map((problem) => `  ${notable('problem')}   ${instance}: ${problem}`);
 }

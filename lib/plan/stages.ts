@@ -1,0 +1,222 @@
+/**
+ * The verdicts on a backend's slots as steps, in an order that never hurts.
+ *
+ * HAProxy 3.0 and newer apply addresses asynchronously: `state ready` sent right behind an address lets requests
+ * through to the old one (measured on 3.0 and 3.2). So a stage sets addresses, is read back, and only the next one
+ * sets states. And new servers are in rotation before old ones leave it.
+ */
+
+import type { RuntimeCommand } from '../model/command.ts';
+import { type EndpointAddress, sameEndpoint } from '../model/endpoint.ts';
+import type { ObservedServer } from '../model/observed.ts';
+import type { Expectation, Stage, Step } from '../model/plan.ts';
+import type { SlotRules, Verdict } from './judge-slot.ts';
+
+type AddServer = Extract<RuntimeCommand, { kind: 'add-server' }>;
+
+/** One slot's verdict, with what HAProxy showed. */
+export interface Judged {
+  readonly seen: ObservedServer;
+  readonly verdict: Exclude<Verdict, { kind: 'settled' | 'held' | 'blocked' }>;
+  /** Null: the instance has the slot. Otherwise what makes it, and `seen` is how it is then. */
+  readonly growth: AddServer | null;
+  /** Nobody needs the slot's server any more. */
+  readonly surplus: boolean;
+}
+
+/** A slot that serves somebody else than it should. */
+interface Replaced {
+  readonly seen: ObservedServer;
+  readonly endpoint: EndpointAddress;
+  readonly weight: number;
+}
+
+/** What each slot needs, by kind; the order of the stages is the order in which nothing is lost. Without empty stages. */
+export function stagesOf(
+  judged: readonly Judged[],
+  servers: readonly ObservedServer[],
+  rules: SlotRules,
+): Stage[] {
+  const grown: Step[] = [];
+  const make: { first: Step[]; second: Step[] } = { first: [], second: [] };
+  const leave: Step[] = [];
+  const finish: Step[] = [];
+  const replaced: Replaced[] = [];
+
+  for (const { seen, verdict, growth, surplus } of judged) {
+    if (growth !== null) grown.push(addition(seen, growth));
+    switch (verdict.kind) {
+      case 'add':
+        make.first.push(readdress(seen, verdict.endpoint));
+        make.second.push(intoRotation(seen, verdict.endpoint, verdict.weight));
+        break;
+      case 'ready':
+        // First of all, while its neighbours still show that this is a template's address and not an operator's doing.
+        if (seen.weight !== 0) make.first.unshift(step(seen, mark(seen), { weight: 0 }));
+        make.second.push(intoRotation(seen, verdict.endpoint, verdict.weight));
+        break;
+      case 'weight':
+        make.second.push(
+          step(seen, [setWeight(verdict.weight)], { ...addressOf(seen), weight: verdict.weight }),
+        );
+        break;
+      case 'restore':
+        leave.push(step(seen, [setState(verdict.state)], { admin: verdict.state }));
+        break;
+      case 'drain':
+        leave.push(step(seen, [...mark(seen), setState('drain')], { admin: 'drain', weight: 0 }));
+        finish.push({ ...park({ ...seen, admin: 'drain', weight: 0 }, rules), whenIdle: true });
+        break;
+      case 'remove':
+      case 'park':
+        leave.push(park(seen, rules));
+        if (surplus) finish.push(deletion(seen));
+        break;
+      case 'delete':
+        finish.push(deletion(seen));
+        break;
+      case 'replace':
+        replaced.push({ seen, endpoint: verdict.endpoint, weight: verdict.weight });
+    }
+  }
+
+  const stages: Stage[] = [
+    { phase: 'make', steps: grown },
+    { phase: 'make', steps: make.first },
+    { phase: 'make', steps: make.second },
+    ...replaceInTurn(replaced, servers.filter(inRotation).length),
+    { phase: 'break', steps: leave },
+    { phase: 'break', steps: finish },
+  ];
+  return stages.filter((stage) => stage.steps.length > 0);
+}
+
+function inRotation(seen: ObservedServer): boolean {
+  return seen.admin === 'ready' && seen.weight > 0;
+}
+
+/**
+ * In two halves, so that a backend whose slots all change hands keeps half of its servers. Where there is nothing to
+ * halve, the only server changes its address while it serves: it is never missing, and until then it is the old one.
+ * (Before HAProxy 3.0, a request under way at that moment leaves a connection to the old address behind.)
+ */
+function replaceInTurn(replaced: readonly Replaced[], rotation: number): Stage[] {
+  const [only] = replaced;
+  if (only !== undefined && replaced.length === 1 && rotation === 1 && inRotation(only.seen)) {
+    return [{ phase: 'make', steps: [replaceLive(only)] }];
+  }
+  const idleFirst = [...replaced].sort(
+    (one, other) => Number(inRotation(one.seen)) - Number(inRotation(other.seen)),
+  );
+  const middle = Math.ceil(replaced.length / 2);
+  return [idleFirst.slice(0, middle), idleFirst.slice(middle)].flatMap((half): Stage[] => [
+    { phase: 'break', steps: half.map(({ seen }) => outOfRotation(seen)) },
+    { phase: 'make', steps: half.map(({ seen, endpoint }) => readdress(seen, endpoint)) },
+    { phase: 'make', steps: half.map(({ seen, endpoint, weight }) => intoRotation(seen, endpoint, weight)) },
+  ]);
+}
+
+/** A command that still lacks its server. */
+type Unaddressed<C = RuntimeCommand> = C extends RuntimeCommand ? Omit<C, 'backend' | 'server'> : never;
+
+function step(
+  { backend, server }: ObservedServer,
+  commands: readonly Unaddressed[],
+  expect: Expectation,
+): Step {
+  return {
+    backend,
+    slot: server,
+    commands: commands.map((command) => ({ ...command, backend, server })),
+    expect,
+  };
+}
+
+/** `seen` is how the server will be shown. */
+function addition(seen: ObservedServer, command: AddServer): Step {
+  const { backend, server, admin, weight } = seen;
+  const expect: Expectation = { ...addressOf(seen), admin, weight };
+  return { backend, slot: server, commands: [command], expect };
+}
+
+function deletion(seen: ObservedServer): Step {
+  return { ...step(seen, [{ kind: 'del-server' }], { absent: true }), whenIdle: true };
+}
+
+function outOfRotation(seen: ObservedServer): Step {
+  return step(seen, [...mark(seen), setState('maint')], { admin: 'maint', weight: 0 });
+}
+
+/** For a server in maintenance, or one that the stage before put there. */
+function readdress(seen: ObservedServer, endpoint: EndpointAddress): Step {
+  const marked = seen.admin === 'maint' ? mark(seen) : [];
+  const expect: Expectation = { ...addressOf(endpoint), admin: 'maint', weight: 0 };
+  return { ...step(seen, [...marked, setAddress(endpoint)], expect), changesHands: true };
+}
+
+function intoRotation(seen: ObservedServer, endpoint: EndpointAddress, weight: number): Step {
+  const checks = checksOf(seen);
+  const expect: Expectation = { ...addressOf(endpoint), admin: 'ready', weight, ...checks.expect };
+  return step(seen, [...checks.commands, setState('ready'), setWeight(weight)], expect);
+}
+
+/** The checks of a server that was added run only from here on: made ready without them, it would count as up for ever. */
+function checksOf({ forcedId, healthCheck, agentCheck }: ObservedServer): {
+  readonly commands: readonly Unaddressed[];
+  readonly expect: Expectation;
+} {
+  const health = forcedId && healthCheck === 'disabled';
+  const agent = forcedId && agentCheck === 'disabled';
+  return {
+    commands: [
+      ...(health ? [{ kind: 'enable-health' } as const] : []),
+      ...(agent ? [{ kind: 'enable-agent' } as const] : []),
+    ],
+    expect: {
+      ...(health ? { healthCheck: 'enabled' } : {}),
+      ...(agent ? { agentCheck: 'enabled' } : {}),
+    },
+  };
+}
+
+function replaceLive({
+  seen,
+  endpoint,
+  weight,
+}: {
+  seen: ObservedServer;
+  endpoint: EndpointAddress;
+  weight: number;
+}) {
+  const expect: Expectation = { ...addressOf(endpoint), admin: 'ready', weight };
+  return step(seen, [setAddress(endpoint), setWeight(weight)], expect);
+}
+
+/** Out of rotation first: an address that changes under traffic costs requests (kubernetes-ingress issue 825). */
+function park(seen: ObservedServer, { placeholder, standardWeight }: SlotRules): Step {
+  const out = seen.admin === 'maint' ? [] : [...mark(seen), setState('maint')];
+  const away = sameEndpoint(seen, placeholder) ? [] : [setAddress(placeholder)];
+  const marked = seen.weight === standardWeight && out.length === 0;
+  const expect: Expectation = { ...addressOf(placeholder), admin: 'maint', weight: standardWeight };
+  return step(seen, [...out, ...away, ...(marked ? [] : [setWeight(standardWeight)])], expect);
+}
+
+function mark({ weight }: ObservedServer): Unaddressed[] {
+  return weight === 0 ? [] : [setWeight(0)];
+}
+
+function setAddress(endpoint: EndpointAddress): Unaddressed {
+  return { kind: 'set-addr', ...addressOf(endpoint) };
+}
+
+function setState(state: 'ready' | 'drain' | 'maint'): Unaddressed {
+  return { kind: 'set-state', state };
+}
+
+function setWeight(weight: number): Unaddressed {
+  return { kind: 'set-weight', weight };
+}
+
+function addressOf({ address, port }: EndpointAddress): EndpointAddress {
+  return { address, port };
+}

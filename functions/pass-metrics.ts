@@ -3,6 +3,7 @@
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { InstanceReport } from '../lib/model/report.ts';
 import type { SlotTable } from '../lib/model/slot-table.ts';
+import { metricsNamespace } from './wiring.ts';
 
 /** Writes one line of metrics with the dimensions `service` and `fleet`. */
 export function countInstances(fleet: string, reports: readonly InstanceReport[]): void {
@@ -43,7 +44,7 @@ function isWithheld(slot: SlotTable['backends'][string]['slots'][number]): boole
 /** Its own object, because a dimension holds for everything that is published with it. */
 function metricsOf(fleet: string): Metrics {
   return new Metrics({
-    namespace: 'Hitless',
+    namespace: metricsNamespace(),
     serviceName: 'hitless-worker',
     defaultDimensions: { fleet },
   });

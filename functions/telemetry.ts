@@ -1,10 +1,11 @@
-/** What every function logs and counts with: JSON lines and CloudWatch metrics in the namespace `Hitless` (EMF). */
+/** What every function logs and counts with: JSON lines and CloudWatch metrics (EMF). */
 
 import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import type { MiddlewareObj } from '@middy/core';
+import { metricsNamespace } from './wiring.ts';
 
 export interface Telemetry {
   readonly logger: Logger;
@@ -20,7 +21,7 @@ export interface Telemetry {
 export function createTelemetry(functionName: 'webhook' | 'worker' | 'reconcile'): Telemetry {
   const serviceName = `hitless-${functionName}`;
   const logger = new Logger({ serviceName });
-  const metrics = new Metrics({ namespace: 'Hitless', serviceName });
+  const metrics = new Metrics({ namespace: metricsNamespace(), serviceName });
   return {
     logger,
     metrics,

@@ -10,6 +10,7 @@
  * - `HITLESS_CONSUL_TOKEN_PARAMETER` or `HITLESS_CONSUL_TOKEN`: optional; the same for Consul's ACL token.
  * - `HITLESS_TLS_PARAMETERS`: optional; a path such as `/hitless/prod/tls`, below which the parameters `ca`, `cert` and
  *   `key` hold PEM texts. They are used for all `tls://` instances of all fleets, instead of the files in hitless.yml.
+ * - `HITLESS_METRICS_NAMESPACE`: optional; where the metrics go, so that two deployments in one account do not mix.
  * - The AWS SDK reads its own, such as `AWS_REGION`, `AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL_S3`,
  *   `AWS_ENDPOINT_URL_SSM`.
  */
@@ -118,6 +119,11 @@ function withTls(texts: Secret<TlsTexts> | null): OpenSession {
 }
 
 function ignore(): void {}
+
+/** CloudWatch's namespace for the metrics; `Hitless` when nothing else is said. */
+export function metricsNamespace(environment: Environment = process.env): string {
+  return environment.HITLESS_METRICS_NAMESPACE || 'Hitless';
+}
 
 function readConfig(environment: Environment): Promise<HitlessConfig> {
   const beside = fileURLToPath(new URL('hitless.yml', import.meta.url));

@@ -6,6 +6,8 @@ const SINCE = {
   addServer: [2, 6],
   /** 2.6 answers `'cookie' option is not accepted for dynamic server` (measured; 3.0 and 3.2 accept it). */
   addServerWithCookie: [3, 0],
+  /** An added server keeps idle connections as a declared one does; on 2.6 its pool holds none (measured on 2.6, 3.0, 3.2). */
+  poolsForAddedServers: [3, 0],
   /** Connections to a server's former address never go back to its pool (measured: 2.2 and 2.6 do, 3.0 and 3.2 do not). */
   forgetsFormerAddress: [3, 0],
 } as const satisfies Record<string, readonly [number, number]>;
@@ -24,6 +26,7 @@ export function capabilitiesOf(version: string): Capabilities {
     version,
     addServer: can('addServer'),
     addServerWithCookie: can('addServerWithCookie'),
+    poolsForAddedServers: can('poolsForAddedServers'),
     forgetsFormerAddress: can('forgetsFormerAddress'),
   };
 }

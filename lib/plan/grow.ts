@@ -44,10 +44,14 @@ export function grow(
     const server = slotName(table, number);
     const words = plainOptions(optionsOf(policy.options, server));
     if ('refused' in words) return notPlain(words.refused);
-    grown.set(server, added(policy, server, words, ids(number), weight));
+    const options = able.poolsForAddedServers ? words : [...DEFAULT_POOL, ...words];
+    grown.set(server, added(policy, server, options, ids(number), weight));
   }
   return grown;
 }
+
+/** HAProxy's own defaults; before the options, whose words win. */
+const DEFAULT_POOL = ['pool-max-conn', '-1', 'pool-purge-delay', '5s'];
 
 /** What holds for every slot of the backend. */
 function whyNot(

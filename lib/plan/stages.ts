@@ -39,7 +39,9 @@ export function stagesOf(
 ): Stage[] {
   const grown: Step[] = [];
   const make: { first: Step[]; second: Step[] } = { first: [], second: [] };
+  const restored: Step[] = [];
   const leave: Step[] = [];
+  const away: Step[] = [];
   const finish: Step[] = [];
   const replaced: Replaced[] = [];
 
@@ -61,13 +63,17 @@ export function stagesOf(
         );
         break;
       case 'restore':
-        leave.push(step(seen, [setState(verdict.state)], { admin: verdict.state }));
+        restored.push(step(seen, [setState(verdict.state)], { admin: verdict.state }));
         break;
       case 'drain':
         leave.push(step(seen, [...mark(seen), setState('drain')], { admin: 'drain', weight: 0 }));
         finish.push({ ...park({ ...seen, admin: 'drain', weight: 0 }, rules), whenIdle: true });
         break;
       case 'remove':
+        leave.push(outOfRotation(seen));
+        away.push(park({ ...seen, admin: 'maint', weight: 0 }, rules));
+        if (surplus) finish.push(deletion(seen));
+        break;
       case 'park':
         leave.push(park(seen, rules));
         if (surplus) finish.push(deletion(seen));
@@ -85,7 +91,10 @@ export function stagesOf(
     { phase: 'make', steps: make.first },
     { phase: 'make', steps: make.second },
     ...replaceInTurn(replaced, servers.filter(inRotation).length),
+    // What an operator took out is out again even if nobody is left: so no `break` stage, which would be held back.
+    { phase: 'make', steps: restored },
     { phase: 'break', steps: leave },
+    { phase: 'break', steps: away },
     { phase: 'break', steps: finish },
   ];
   return stages.filter((stage) => stage.steps.length > 0);
@@ -192,7 +201,10 @@ function replaceLive({
   return step(seen, [setAddress(endpoint), setWeight(weight)], expect);
 }
 
-/** Out of rotation first: an address that changes under traffic costs requests (kubernetes-ingress issue 825). */
+/**
+ * For a server in maint, or in drain and without sessions. One that serves leaves rotation a stage earlier: a request
+ * that was given to it just before takes the address that it has a moment later (measured on 2.2: 1 in 20 times).
+ */
 function park(seen: ObservedServer, { placeholder, standardWeight }: SlotRules): Step {
   const out = seen.admin === 'maint' ? [] : [...mark(seen), setState('maint')];
   const away = sameEndpoint(seen, placeholder) ? [] : [setAddress(placeholder)];

@@ -45,6 +45,11 @@ describe('a slot that the instance does not have', () => {
     expect(add).toMatchObject({ kind: 'add-server', options: 'cookie websrv2 check inter 1s' });
   });
 
+  test('has its idle connections kept on 2.6 as well, unless its options say otherwise', () => {
+    const [add] = commandsOf(growing('2.6.12', { options: 'check pool-max-conn 3' }).stages);
+    expect(add).toMatchObject({ options: 'pool-max-conn -1 pool-purge-delay 5s check pool-max-conn 3' });
+  });
+
   test('gets the weight of its neighbours where Consul gives none', () => {
     const plan = growing('3.0.11', { weights: false }, { weight: 9, configuredWeight: 9 });
     expect(commandsOf(plan.stages)[0]).toMatchObject({ weight: 9 });

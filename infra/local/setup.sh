@@ -5,6 +5,7 @@
 #   setup.sh              npm packages; HAProxy and curl of the distribution; Consul
 #   setup.sh --packages   npm packages only
 #   setup.sh --tests      also HAProxy 3.0, which the real-server tests run on besides the distribution's, and openssl
+#   setup.sh --versions   also HAProxy 2.2, 2.6 and 3.2; prints their paths as HITLESS_HAPROXY wants them
 #
 # A HAProxy or Consul on PATH is used as it is; HITLESS_HAPROXY and HITLESS_CONSUL name others (servers.ts).
 # What this Debian does not have comes from another suite (debian-packages.sh) and goes to
@@ -15,10 +16,12 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 
-case "${1:-}" in
+asked=${1:-}
+case "$asked" in
   '') wanted='packages haproxy curl consul' ;;
   --packages) wanted='packages' ;;
   --tests) wanted='packages haproxy curl openssl consul haproxy30' ;;
+  --versions) wanted='packages haproxy curl openssl consul haproxy22 haproxy26 haproxy30 haproxy32' ;;
   *) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p;}' "$here/setup.sh" >&2; exit 64 ;;
 esac
 
@@ -44,10 +47,26 @@ own_haproxy() {
 there_haproxy() { [ -x "$(own_haproxy)" ]; }
 there_consul() { [ -x "${HITLESS_CONSUL:-$(command -v consul || echo "$cache/bin/consul")}" ]; }
 
-# Not needed where the tests are told what to run on, or the machine's own is 3.0 or newer.
+# Not needed where the tests are told what to run on, or the machine's own is that one (or, for 3.0, newer).
+there_haproxy22() { there_version 2.2 '2\.2\.'; }
+there_haproxy26() { there_version 2.6 '2\.6\.'; }
 there_haproxy30() {
-  [ -n "${HITLESS_HAPROXY:-}" ] || [ -x "$cache/bin/haproxy-3.0" ] ||
-    "$(own_haproxy)" -v 2>/dev/null | grep -q 'version \([3-9]\|[1-9][0-9]\)\.'
+  if [ "$asked" = --versions ]; then there_version 3.0 '3\.0\.'; else there_version 3.0 '\([3-9]\|[1-9][0-9]\)\.'; fi
+}
+there_haproxy32() { there_version 3.2 '3\.2\.'; }
+there_version() { [ -n "${HITLESS_HAPROXY:-}" ] || [ -x "$cache/bin/haproxy-$1" ] || own_is "$2"; }
+own_is() { "$(own_haproxy)" -v 2>/dev/null | grep -q "version $1"; }
+
+# What --versions prints.
+all_versions() {
+  if [ -n "${HITLESS_HAPROXY:-}" ]; then echo "$HITLESS_HAPROXY"; return; fi
+  paths=
+  for version in 2.2 2.6 3.0 3.2; do
+    path=$cache/bin/haproxy-$version
+    if [ ! -x "$path" ]; then path=$(own_haproxy); fi
+    paths=$paths:$path
+  done
+  echo "${paths#:}"
 }
 
 # --- why a thing cannot be installed from here: one line, or nothing when it can ------------------------------------
@@ -63,10 +82,15 @@ obstacle_consul() {
   if [ -n "${HITLESS_CONSUL:-}" ]; then echo "HITLESS_CONSUL names $HITLESS_CONSUL, which is not there"; return; fi
   on_debian || echo "$advice_consul ($why_not)"
 }
-obstacle_haproxy30() { on_debian || echo "$advice_haproxy30 ($why_not)"; }
+obstacle_haproxy22() { on_debian || echo "$(advice_version 2.2) ($why_not)"; }
+obstacle_haproxy26() { on_debian || echo "$(advice_version 2.6) ($why_not)"; }
+obstacle_haproxy30() { on_debian || echo "$(advice_version '3.0 or newer') ($why_not)"; }
+obstacle_haproxy32() { on_debian || echo "$(advice_version 3.2) ($why_not)"; }
 
 advice_consul='install Consul 1.8 or newer and put it on PATH'
-advice_haproxy30='install HAProxy 3.0 or newer and name it beside the other: HITLESS_HAPROXY=/path/of/haproxy:/path/of/haproxy-3.0'
+advice_version() {
+  echo "install HAProxy $1 and name it beside the others: HITLESS_HAPROXY=/path/of/haproxy:/path/of/another-haproxy"
+}
 
 may_install() {
   why_not='setup installs it on Debian only'
@@ -112,11 +136,16 @@ install_consul() {
   mv -f "$unpacked/usr/bin/consul" "$cache/bin/consul"
 }
 
-# The program is given its own suite's loader and libraries: it needs a newer C library than Debian 12's, and must be
+install_haproxy22() { fetch_haproxy 2.2 bullseye; }
+install_haproxy26() { fetch_haproxy 2.6 bookworm; }
+install_haproxy30() { fetch_haproxy 3.0 trixie; }
+install_haproxy32() { fetch_haproxy 3.2 sid; }
+
+# The program is given its own suite's loader and libraries: it needs another C library than this Debian's, and must be
 # able to start itself anew (a master with a worker does), which it cannot when it is started through a loader.
-install_haproxy30() {
-  say 'fetching HAProxy 3.0 from Debian 13, with its libraries (15 MB)'
-  unpack trixie --with-libraries haproxy || refuse "HAProxy 3.0 could not be fetched: $advice_haproxy30"
+fetch_haproxy() {
+  say "fetching HAProxy $1 from Debian $2, with its libraries (15 MB)"
+  unpack "$2" --with-libraries haproxy || refuse "HAProxy $1 could not be fetched: $(advice_version "$1")"
   new=$unpacked
   program=$new/usr/sbin/haproxy
   patchelf=$(command -v patchelf || true)
@@ -124,17 +153,18 @@ install_haproxy30() {
     unpack "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" patchelf || refuse 'patchelf could not be fetched'
     patchelf=$unpacked/usr/bin/patchelf
   fi
-  home=$cache/haproxy-3.0
-  loader=$(basename "$("$patchelf" --print-interpreter "$program")")
-  loader=$(cd "$new" && find . -name "$loader" -type f | head -n 1)
-  libraries=$(cd "$new" && find . -name libc.so.6 | head -n 1)
+  home=$cache/haproxy-$1
+  # Where the C library is; in Debian 11 the loader is a link there to ld-2.31.so beside it.
+  libraries=$(dirname "$(cd "$new" && find . -name libc.so.6 | head -n 1)")
+  loader=$libraries/$(basename "$("$patchelf" --print-interpreter "$program")")
   "$patchelf" --set-interpreter "$home/${loader#./}" --force-rpath \
-    --set-rpath "$(dirname "$home/${libraries#./}")" "$program"
+    --set-rpath "$home/${libraries#./}:$home/usr/lib/$(basename "$libraries")" "$program"
   rm -rf "$home"
   mv "$new" "$home"
-  "$home/usr/sbin/haproxy" -v >/dev/null || refuse "the fetched HAProxy 3.0 does not run: $advice_haproxy30"
+  "$home/usr/sbin/haproxy" -v | grep -q "version $1" ||
+    refuse "the fetched HAProxy $1 does not run, or is another by now: $(advice_version "$1")"
   mkdir -p "$cache/bin"
-  mv -f "$home/usr/sbin/haproxy" "$cache/bin/haproxy-3.0"
+  mv -f "$home/usr/sbin/haproxy" "$cache/bin/haproxy-$1"
 }
 
 # unpack SUITE [--with-libraries] PACKAGE: into a new folder, named by $unpacked, beside where its content will stay.
@@ -162,9 +192,14 @@ locked=
 
 # --- the work --------------------------------------------------------------------------------------------------------
 
+finish() {
+  if [ "$asked" = --versions ]; then all_versions; fi
+  exit 0
+}
+
 missing=
 for thing in $wanted; do "there_$thing" || missing="$missing $thing"; done
-if [ -z "$missing" ]; then say 'nothing to do'; exit 0; fi
+if [ -z "$missing" ]; then say 'nothing to do'; finish; fi
 
 refused=no
 for thing in $missing; do
@@ -178,3 +213,4 @@ for thing in $missing; do
   "there_$thing" || "install_$thing"
   "there_$thing" || refuse "$thing is still missing after its installation"
 done
+finish

@@ -20,6 +20,11 @@ export interface InstanceReport {
   readonly reason: string | null;
   /** Of the HAProxy process; null when it could not be reached. */
   readonly pid: number | null;
+  /**
+   * Of the process on which `operatorHeld` was seen, which stays while the instance cannot be reached: another one
+   * has forgotten it. Null: none was ever seen.
+   */
+  readonly heldPid: number | null;
   /** HAProxy's version; null when it could not be reached. */
   readonly haproxy: string | null;
   readonly observedAtMs: number;

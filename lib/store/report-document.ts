@@ -13,6 +13,7 @@ const instanceReport = v.object({
   converged: v.boolean(),
   reason: v.nullable(v.string()),
   pid: v.nullable(count),
+  heldPid: v.optional(v.nullable(count), null),
   haproxy: v.nullable(v.string()),
   observedAtMs: timeMs,
   commands: count,

@@ -51,6 +51,7 @@ export async function applyInstance(
     converged: reason === null,
     reason,
     pid: outcome.info?.pid ?? null,
+    heldPid: heldPidOf(outcome, memory.report),
     haproxy: outcome.info?.version ?? memory.report?.haproxy ?? null,
     observedAtMs: ports.now(),
     commands: outcome.commands,
@@ -63,6 +64,15 @@ export async function applyInstance(
   const tookMs = performance.now() - startedMs;
   tell(ports, fleet, report, tookMs);
   return { report, changes: plan?.changes ?? [], problems, tookMs };
+}
+
+/** The present process, once all that was held on the former one is held on it. */
+function heldPidOf({ info, plan, state, problems }: Outcome, memory: InstanceReport | null): number | null {
+  const toRestore = plan?.changes.filter((change) => change.kind === 'restore') ?? [];
+  const failed = (change: Change) =>
+    problems.some(({ backend, slot }) => backend === change.backend && slot === change.slot);
+  const restored = toRestore.length === 0 || (state !== null && !toRestore.some(failed));
+  return plan !== null && restored ? (info?.pid ?? null) : (memory?.heldPid ?? null);
 }
 
 interface Outcome {

@@ -57,6 +57,7 @@ function report(instance: string, differs: Partial<InstanceReport> = {}): Instan
     converged: true,
     reason: null,
     pid: 42,
+    heldPid: 42,
     haproxy: '2.6.12',
     observedAtMs: NOON_MS,
     commands: 0,

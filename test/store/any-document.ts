@@ -56,6 +56,7 @@ export const anyReport: fc.Arbitrary<InstanceReport> = fc.record({
   converged: fc.boolean(),
   reason: fc.option(text),
   pid: fc.option(fc.nat()),
+  heldPid: fc.option(fc.nat()),
   haproxy: fc.option(text),
   observedAtMs: time,
   commands: fc.nat(),

@@ -1,0 +1,147 @@
+/** What a report remembers about an operator's hand. All of these were found by the simulation. */
+
+import { expect, test } from 'vitest';
+import type { AdminState } from '../../lib/model/admin-state.ts';
+import type { BackendPolicy, Fleet } from '../../lib/model/fleet.ts';
+import type { SlotTable } from '../../lib/model/slot-table.ts';
+import { InstanceUnreachable, SessionLost } from '../../lib/runtime-api/errors.ts';
+import type { RuntimeSession } from '../../lib/runtime-api/runtime-session.ts';
+import type { ObjectStore } from '../../lib/store/object-store.ts';
+import { applyInstance } from '../../lib/sync/apply-instance.ts';
+
+const instance = { name: 'lb1', address: { scheme: 'tcp', host: 'lb1', port: 9999 } } as const;
+
+const policy: BackendPolicy = {
+  backend: 'be',
+  service: 'web',
+  tags: [],
+  include: ['passing'],
+  weights: false,
+  server: 'srv',
+  slots: 1,
+  spare: 0,
+  options: 'check',
+  placeholder: { address: '0.0.0.0', port: 80 },
+  drainMs: 0,
+  keep: 0,
+  holdMs: 0,
+  allowEmpty: false,
+};
+
+const fleet: Fleet = {
+  name: 'edge',
+  instances: [instance],
+  tls: {},
+  snapshotEveryMs: 0,
+  shard: 50,
+  timeoutMs: 1_000,
+  template: null,
+  backends: [policy],
+};
+
+const serving = {
+  state: 'serving',
+  address: '10.0.0.1',
+  port: 80,
+  weight: null,
+  sinceMs: 1,
+  withheld: null,
+} as const;
+const table: SlotTable = {
+  version: 1,
+  fleet: 'edge',
+  generation: 1,
+  configuration: null,
+  backends: { be: { service: 'web', server: 'srv', slots: [serving], departures: [], refused: [] } },
+};
+
+/** An instance with one server, and a store in memory. */
+function bench() {
+  const objects = new Map<string, string>();
+  const store: ObjectStore = {
+    get: async (key) => {
+      const body = objects.get(key);
+      return body === undefined ? null : { body, etag: '' };
+    },
+    put: async (key, body) => void objects.set(key, body),
+    putIf: async () => 'lost-race',
+  };
+  const lb = { pid: 1, admin: 'ready' as AdminState, condition: 'well' as 'well' | 'away' | 'drops' };
+  const session: RuntimeSession = {
+    async send(commands) {
+      if (lb.condition === 'drops') throw new SessionLost('lb1', 'it closed the connection', 1);
+      for (const command of commands) if (command.kind === 'set-state') lb.admin = command.state;
+      return commands.map(() => ({ done: true }));
+    },
+    readServers: async () => ({ raw: '', servers: [shown()] }),
+    readInfo: async () => ({ version: '3.0.11', pid: lb.pid, uptimeSeconds: 1 }),
+    readLevel: async () => 'admin',
+    readSessions: async () => new Map(),
+    readUsedConnections: async () => new Map(),
+    close: async () => {},
+  };
+  const shown = () => ({
+    backend: 'be',
+    server: 'srv1',
+    address: '10.0.0.1',
+    port: 80,
+    id: 1,
+    forcedId: false,
+    healthCheck: 'enabled' as const,
+    agentCheck: 'none' as const,
+    ssl: false,
+    admin: lb.admin,
+    adminMask: { ready: 0, drain: 8, maint: 1 }[lb.admin],
+    operational: 'running' as const,
+    weight: 1,
+    configuredWeight: 1,
+  });
+  const openSession = async () => {
+    if (lb.condition === 'away') throw new InstanceUnreachable('lb1', 'no answer');
+    return session;
+  };
+  const ports = {
+    store,
+    openSession,
+    now: () => 1,
+    log: () => {},
+    readService: async () => ({ entries: [] }),
+  };
+  const pass = async () =>
+    (await applyInstance(ports, fleet, table, instance, { snapshots: 'when-due' })).report;
+  return { lb, pass };
+}
+
+test('a hold that its operator ended is not restored on the same process after nobody could reach it', async () => {
+  const { lb, pass } = bench();
+  lb.admin = 'drain';
+  await pass();
+  lb.condition = 'away';
+  await pass();
+  Object.assign(lb, { condition: 'well', admin: 'ready' });
+
+  expect(await pass()).toMatchObject({ converged: true, operatorHeld: [] });
+  expect(lb.admin).toBe('ready');
+});
+
+test('the only server, held on a process that is gone, is held on the next one', async () => {
+  const { lb, pass } = bench();
+  lb.admin = 'maint';
+  await pass();
+  Object.assign(lb, { pid: 2, admin: 'ready' });
+
+  expect(await pass()).toMatchObject({ converged: true, operatorHeld: [{ slot: 'srv1', state: 'maint' }] });
+  expect(lb.admin).toBe('maint');
+});
+
+test('a hold that could not be restored is restored by a later pass', async () => {
+  const { lb, pass } = bench();
+  lb.admin = 'drain';
+  await pass();
+  Object.assign(lb, { pid: 2, admin: 'ready', condition: 'drops' });
+  await pass();
+  lb.condition = 'well';
+
+  expect(await pass()).toMatchObject({ operatorHeld: [{ slot: 'srv1', state: 'drain' }] });
+  expect(lb.admin).toBe('drain');
+});

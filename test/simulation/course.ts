@@ -26,8 +26,10 @@ export async function runCourse(cast: Cast, untilMs: number): Promise<void> {
   let number = 100;
   while (world.time.elapsedMs < untilMs) {
     await world.time.wait(random.pick(PAUSES_MS));
+    if (!world.faults) return;
     const dice = random.next();
-    if (dice < 0.22) register(cast, random, (number += 1));
+    number += 1;
+    if (dice < 0.22) register(cast, random, number);
     else if (dice < 0.58) changeOne(cast, random);
     else if (dice < 0.62) leaveTogether(cast, random);
     else if (dice < 0.67) void lie(cast, random);
@@ -72,27 +74,22 @@ function changeOne({ consul }: Cast, random: Random): void {
   if (registrations.length === 0) return;
   const { id, status, maintenance, weight } = random.pick(registrations);
   const dice = random.next();
-  if (dice < 0.35) return consul.deregister(service, id);
-  if (dice < 0.55) {
-    const next = status === 'passing' ? 'critical' : 'passing';
-    return consul.change(service, id, `is ${next}`, (one) => {
+  if (dice < 0.35) consul.deregister(service, id);
+  else if (dice < 0.7) {
+    const other = dice < 0.55 ? 'critical' : 'warning';
+    const next = status === other ? 'passing' : other;
+    consul.change(service, id, `is ${next}`, (one) => {
       one.status = next;
     });
-  }
-  if (dice < 0.7) {
-    const next = status === 'warning' ? 'passing' : 'warning';
-    return consul.change(service, id, `is ${next}`, (one) => {
-      one.status = next;
-    });
-  }
-  if (dice < 0.9) {
-    return consul.change(service, id, maintenance ? 'leaves maintenance' : 'is in maintenance', (one) => {
+  } else if (dice < 0.9) {
+    consul.change(service, id, maintenance ? 'leaves maintenance' : 'is in maintenance', (one) => {
       one.maintenance = !maintenance;
     });
+  } else {
+    consul.change(service, id, `changes its weight from ${weight}`, (one) => {
+      one.weight = weight === 1 ? 7 : 1;
+    });
   }
-  consul.change(service, id, `changes its weight from ${weight}`, (one) => {
-    one.weight = weight === 1 ? 7 : 1;
-  });
 }
 
 /** A data centre, or a mistake. */

@@ -14,6 +14,9 @@ const NEWER_COLUMNS = ' srv_use_ssl srv_check_port srv_check_addr srv_agent_addr
 export function answerTo(process: HaproxyProcess, line: string, hand: Hand): string {
   const words = line.split(' ').filter((word) => word !== '');
   if (words[0] === 'set' && words[1] === 'server') return setServer(process, words, hand, line);
+  if (process.release !== '2.2' && words[0] === 'add') return addServer(process, words);
+  if (process.release !== '2.2' && words[0] === 'del') return deleteServer(process, words);
+  if (words[0] === 'enable') return enableHealth(process, words);
   switch (line) {
     case 'prompt':
       return '';
@@ -89,6 +92,52 @@ function setAddress(
   return `${ip ?? 'no need to change the addr'}, ${aboutPort}${by}\n`;
 }
 
+/** `add server b/s 1.2.3.4:80 … weight 1 id 4` */
+function addServer(process: HaproxyProcess, words: readonly string[]): string {
+  const [, , reference = '', at = '', ...options] = words;
+  const [backend = '', name = ''] = reference.split('/');
+  const servers = process.servers(backend);
+  if (servers === undefined) return `No such backend.${endOf(process)}`;
+  if (process.release === '2.6' && options.includes('cookie'))
+    return "'cookie' option is not accepted for dynamic server\n";
+  const id = numberAfter('id', options);
+  const same = servers.find((server) => server.id === id);
+  if (same !== undefined) return `'id' : custom id ${id} already used at (null):0 ('server ${same.name}').\n`;
+  if (process.server(backend, name) !== undefined)
+    return 'Already exists a server with the same name in backend.\n';
+  const [, six, four, port] = /^(?:\[(.+)\]|([^:]+)):(\d+)$/.exec(at) ?? [];
+  const place = { address: six ?? four ?? '', port: Number(port) };
+  process.add({ backend, name, id, ...place, weight: numberAfter('weight', options) });
+  return 'New server registered.\n';
+}
+
+function numberAfter(word: string, words: readonly string[]): number {
+  return Number(words[words.lastIndexOf(word) + 1]);
+}
+
+/** 2.6 leaves a newline out after some of its messages. */
+function endOf(process: HaproxyProcess): string {
+  return process.asynchronous ? '\n' : '';
+}
+
+function deleteServer(process: HaproxyProcess, words: readonly string[]): string {
+  const [backend = '', name = ''] = (words[2] ?? '').split('/');
+  if (process.servers(backend) === undefined) return `No such backend.${endOf(process)}`;
+  const server = process.server(backend, name);
+  if (server === undefined) return `No such server.${endOf(process)}`;
+  if (adminWord(server.admin) !== 'maint')
+    return `Only servers in maintenance mode can be deleted.${endOf(process)}`;
+  if (server.connections.length > 0)
+    return `Server still has connections attached to it, cannot remove it.${endOf(process)}`;
+  process.remove(server);
+  return `Server deleted.${endOf(process)}`;
+}
+
+function enableHealth(process: HaproxyProcess, words: readonly string[]): string {
+  const [backend = '', name = ''] = (words[2] ?? '').split('/');
+  return process.server(backend, name) === undefined ? 'No such server.\n' : '';
+}
+
 function showInfo(process: HaproxyProcess): string {
   const uptime = Math.floor((process.time.elapsedMs - process.startedMs) / 1000);
   return [
@@ -114,7 +163,8 @@ function stateLine(process: HaproxyProcess, server: SimulatedServer, backendId: 
   const operational = adminWord(admin) === 'maint' ? 0 : 2;
   const since = Math.floor(process.time.elapsedMs / 1000);
   const newer = process.release === '2.2' ? '' : ' 0 0 - - 0';
-  return `${backendId} ${backend} ${id} ${name} ${address} ${operational} ${admin} ${weight} ${configuredWeight} ${since} 1 0 0 0 0 0 0 - ${port} -${newer}`;
+  const forced = server.added ? 1 : 0;
+  return `${backendId} ${backend} ${id} ${name} ${address} ${operational} ${admin} ${weight} ${configuredWeight} ${since} 1 0 0 0 0 0 ${forced} - ${port} -${newer}`;
 }
 
 function showConnections(process: HaproxyProcess, backend: string): string {

@@ -32,6 +32,8 @@ export interface SimulatedServer {
   weight: number;
   readonly configuredWeight: number;
   readonly connections: Connection[];
+  /** `add server` made it. */
+  readonly added: boolean;
 }
 
 /** A server line of a configuration file. */
@@ -121,6 +123,7 @@ export class HaproxyProcess {
         weight,
         configuredWeight: weight,
         connections: [],
+        added: false,
       });
     }
   }
@@ -148,6 +151,16 @@ export class HaproxyProcess {
     return this.#backends.get(backend)?.get(name);
   }
 
+  /** A server that the configuration does not have; in maint. */
+  add(server: Pick<SimulatedServer, 'backend' | 'name' | 'id' | 'address' | 'port' | 'weight'>): void {
+    const state = { moving: null, admin: FORCED_MAINT, configuredWeight: server.weight, connections: [] };
+    this.#backends.get(server.backend)?.set(server.name, { ...server, ...state, added: true });
+  }
+
+  remove({ backend, name }: SimulatedServer): void {
+    this.#backends.get(backend)?.delete(name);
+  }
+
   /** Those that get new requests, as far as administrators decide. */
   rotation(backend: string): readonly SimulatedServer[] {
     return (this.servers(backend) ?? []).filter(isInRotation);
@@ -170,7 +183,9 @@ export class HaproxyProcess {
   }
 
   setAddress(server: SimulatedServer, address: string, port: number): void {
-    if (!this.asynchronous) return this.#arrive(server, address, port);
+    if (!this.asynchronous) this.#arrive(server, address, port);
+    const stays = server.address === address && server.port === port && server.moving === null;
+    if (!this.asynchronous || stays) return;
     const moving = { address, port };
     server.moving = moving;
     this.time.after(this.#options.random.between(0, LONGEST_SETTLING_MS), () => {

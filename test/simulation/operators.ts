@@ -1,6 +1,12 @@
 /** People with a shell on a load balancer: they take servers out and put them back, whatever else is going on. */
 
-import { type HaproxyProcess, isInRotation, type SimulatedServer, targetOf } from './haproxy-process.ts';
+import {
+  adminWord,
+  type HaproxyProcess,
+  isInRotation,
+  type SimulatedServer,
+  targetOf,
+} from './haproxy-process.ts';
 import type { Random } from './random.ts';
 import { servingTargets } from './rules/named-slots.ts';
 import type { Hold, Holds, Published } from './rules.ts';
@@ -18,6 +24,8 @@ export class Operators implements Holds {
   readonly #options: OperatorsOptions;
   readonly #random: Random;
   #holds: Hold[] = [];
+  /** Put back, and not reported yet: a new process would get them out again, and their operator repeats it. */
+  readonly #putBack = new Set<Hold>();
 
   constructor(options: OperatorsOptions) {
     this.#options = options;
@@ -34,6 +42,30 @@ export class Operators implements Holds {
     );
   }
 
+  /** Put back a moment ago, which no report says yet: a new process could only get it out again. */
+  mayBeHeld(instance: string, backend: string): boolean {
+    return [...this.#putBack].some((hold) => hold.instance.name === instance && hold.backend === backend);
+  }
+
+  /** A report says what is held on the process `pid`. */
+  reported(
+    instance: string,
+    pid: number | null,
+    held: readonly { backend: string; slot: string; state: string }[],
+  ) {
+    const isListed = (hold: Hold) =>
+      held.some(
+        ({ backend, slot, state }) =>
+          backend === hold.backend && slot === hold.server && state === hold.state,
+      );
+    for (const hold of this.#holds) {
+      if (hold.instance.name === instance && hold.pid === pid && isListed(hold)) hold.reported = true;
+    }
+    for (const hold of this.#putBack) {
+      if (hold.instance.name === instance && hold.pid === pid && !isListed(hold)) this.#putBack.delete(hold);
+    }
+  }
+
   end(hold: Hold, why: string): void {
     this.#holds = this.#holds.filter((other) => other !== hold);
     this.#options.world.tell(
@@ -44,7 +76,10 @@ export class Operators implements Holds {
   /** Takes a server out that serves as the table wants it, or puts one back. */
   act(): void {
     const back = this.#holds.filter(({ instance, pid }) => instance.process?.pid === pid);
-    if (back.length > 0 && this.#random.chance(0.5)) return this.putBack(this.#random.pick(back));
+    if (back.length > 0 && this.#random.chance(0.5)) {
+      this.putBack(this.#random.pick(back));
+      return;
+    }
     const { instances } = this.#options;
     const candidates = instances.flatMap((instance) => {
       const { process } = instance;
@@ -60,6 +95,7 @@ export class Operators implements Holds {
     if (process === null || server === undefined) return;
     this.end(hold, 'the operator puts it back');
     this.#set(process, server, 'ready');
+    if (hold.reported) this.#putBack.add(hold);
   }
 
   /** A process is gone: what nobody was told is lost with it. */
@@ -73,10 +109,23 @@ export class Operators implements Holds {
   /** Our own session put a server into this state: perhaps it was restored. */
   restored(process: HaproxyProcess, server: SimulatedServer, state: string): void {
     const hold = this.of(process.instance, server.backend, server.name);
+    if (hold === undefined) this.#repeat(process, server, state);
     if (hold === undefined || hold.pid === process.pid || hold.state !== state) return;
     this.#holds = this.#holds.map((other) =>
       other === hold ? { ...hold, pid: process.pid, tick: this.#options.world.tick() } : other,
     );
+  }
+
+  #repeat(process: HaproxyProcess, server: SimulatedServer, state: string): void {
+    for (const hold of this.#putBack) {
+      const same = hold.instance.name === process.instance && hold.backend === server.backend;
+      if (!same || hold.server !== server.name || hold.state !== state || hold.pid === process.pid) continue;
+      this.#putBack.delete(hold);
+      this.#options.world.time.after(1_000, () => {
+        const same = adminWord(server.admin) === state && targetOf(server) === hold.target;
+        if (same && server.weight > 0 && process.serving) this.#set(process, server, 'ready');
+      });
+    }
   }
 
   #settled(process: HaproxyProcess): readonly SimulatedServer[] {

@@ -52,6 +52,8 @@ export interface Holds {
   all(): readonly Hold[];
   of(instance: string, backend: string, server: string): Hold | undefined;
   end(hold: Hold, why: string): void;
+  /** An operator put something back a moment ago, which no report says yet. */
+  mayBeHeld(instance: string, backend: string): boolean;
 }
 
 /** What a rule is told. A session change is one that a command of ours made. */

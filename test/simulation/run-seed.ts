@@ -91,6 +91,9 @@ async function runTraffic({ world, hosts }: Cast): Promise<void> {
 function createCast(world: World, scenario: Scenario, mutation: Mutation, rules: readonly Rule[]) {
   const { fleet } = scenario;
   const watches: Watch[] = [];
+  const tellAll = (tell: (watch: Watch) => void) => {
+    for (const watch of watches) tell(watch);
+  };
   const published: Published[] = [];
   const given = new Set<string>();
   const count = { commands: 0, generations: 0 };
@@ -119,10 +122,7 @@ function createCast(world: World, scenario: Scenario, mutation: Mutation, rules:
   };
   const remember = (body: string) => {
     const report = decodeReport('report.json', body);
-    for (const { backend, slot, state } of report.operatorHeld) {
-      const hold = operators.of(report.instance, backend, slot);
-      if (hold?.state === state && hold.pid === report.pid) hold.reported = true;
-    }
+    operators.reported(report.instance, report.heldPid, report.operatorHeld);
   };
 
   const store = new SimulatedStore(world, written);
@@ -148,9 +148,9 @@ function createCast(world: World, scenario: Scenario, mutation: Mutation, rules:
         name,
         release: scenario.releases[index] ?? '3.0',
         observer,
-        attempted: (sandbox, instance) => watches.forEach((watch) => watch.attempted?.(sandbox, instance)),
-        received: (session, line) => watches.forEach((watch) => watch.received?.(session, line)),
-        replied: (session, line) => watches.forEach((watch) => watch.replied?.(session, line)),
+        attempted: (sandbox, instance) => tellAll((watch) => watch.attempted?.(sandbox, instance)),
+        received: (session, line) => tellAll((watch) => watch.received?.(session, line)),
+        replied: (session, line) => tellAll((watch) => watch.replied?.(session, line)),
         started: (process) => {
           const instance = instances.find((one) => one.name === process.instance);
           if (instance !== undefined) operators.processEnded(instance);
@@ -162,7 +162,7 @@ function createCast(world: World, scenario: Scenario, mutation: Mutation, rules:
     world,
     instances,
     published,
-    operated: (process, server) => watches.forEach((watch) => watch.operated?.(process, server)),
+    operated: (process, server) => tellAll((watch) => watch.operated?.(process, server)),
   });
   const consul = new SimulatedConsul(
     world,

@@ -153,7 +153,7 @@ export class SimulatedInstance {
   #answer(session: Session, line: string): string {
     const { world, received, replied } = this.#options;
     received(session, line);
-    if (line.startsWith('set') || line.startsWith('add') || line.startsWith('del')) {
+    if (!/^(?:show|prompt)/.test(line)) {
       world.tell(
         `${session.sandbox.name} to ${this.name}${session.process.serving ? '' : ' (old process)'}: ${line}`,
       );

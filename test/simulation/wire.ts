@@ -61,8 +61,8 @@ export class Wire extends Duplex {
   #arrive(piece: Buffer): void {
     if (this.#hungUp) return;
     const reply = this.#options.far.received(piece.toString('latin1'));
-    if (reply === null) return this.endByFar();
-    if (reply === '') return;
+    if (reply === null) this.endByFar();
+    if (reply === null || reply === '') return;
     for (const back of this.#cut(Buffer.from(reply))) this.#deliver('backMs', () => this.#receive(back));
   }
 

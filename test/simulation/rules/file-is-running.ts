@@ -4,7 +4,7 @@ import { adminWord, targetOf } from '../haproxy-process.ts';
 import type { Rule, Scene } from '../rules.ts';
 import { readServerLines } from '../server-lines-of.ts';
 import type { SimulatedInstance } from '../simulated-instance.ts';
-import { isLeftAlone } from './heals.ts';
+import { isAllHeld, isLeftAlone } from './heals.ts';
 
 export const fileIsRunning: Rule = {
   number: 9,
@@ -48,7 +48,8 @@ function compare(
       if (!disabled) violated(`${where} is in the file and not in the process`);
       continue;
     }
-    if (scene.holds.of(instance.name, backend, name) !== undefined) continue;
+    const held = scene.holds.of(instance.name, backend, name) !== undefined;
+    if (held || isAllHeld(scene, instance, backend)) continue;
     const asWritten = { place: targetOf(line), weight, admin: disabled ? 'maint' : 'ready' };
     const asRunning = { place: targetOf(seen), weight: seen.weight, admin: adminWord(seen.admin) };
     if (JSON.stringify(asWritten) !== JSON.stringify(asRunning))

@@ -1,6 +1,7 @@
 import type { BackendPolicy } from '../../../lib/model/fleet.ts';
 import { adminWord, targetOf } from '../haproxy-process.ts';
 import type { Rule, Scene } from '../rules.ts';
+import type { SimulatedInstance } from '../simulated-instance.ts';
 import { truth } from '../truth.ts';
 import { namedSlots, servingTargets } from './named-slots.ts';
 
@@ -46,7 +47,11 @@ export const heals: Rule = {
                 if (slot.state === 'serving') violated(`${where} is missing`);
                 continue;
               }
-              if (scene.holds.of(instance.name, backend, name) !== undefined) continue;
+              if (
+                scene.holds.of(instance.name, backend, name) !== undefined ||
+                isAllHeld(scene, instance, backend)
+              )
+                continue;
               const state = adminWord(seen.admin);
               const wantedState = slot.state === 'serving' ? 'ready' : 'maint';
               if (state !== wantedState || (slot.state === 'serving' && targetOf(seen) !== target))
@@ -57,7 +62,10 @@ export const heals: Rule = {
           }
         }
         if (scene.fleet.backends.some((policy) => isLeftAlone(scene, policy))) return;
-        for (const instance of scene.instances) reported(scene, instance.name, violated);
+        for (const instance of scene.instances) {
+          if (scene.fleet.backends.some(({ backend }) => isAllHeld(scene, instance, backend))) continue;
+          reported(scene, instance.name, violated);
+        }
       },
     };
   },
@@ -66,6 +74,14 @@ export const heals: Rule = {
 /** Consul has nobody who could serve: then the backend stays as it is, whatever that is. */
 export function isLeftAlone(scene: Scene, policy: BackendPolicy): boolean {
   return !policy.allowEmpty && truth(policy, scene.consul.registrations(policy.service)).size === 0;
+}
+
+/** Operators hold everybody who should serve on this instance: whoever else serves goes on. */
+export function isAllHeld(scene: Scene, instance: SimulatedInstance, backend: string): boolean {
+  const serving = servingTargets(scene.published.at(-1)?.table ?? null, backend);
+  return [...serving.values()].every(
+    ({ name }) => scene.holds.of(instance.name, backend, name) !== undefined,
+  );
 }
 
 function reported({ store, fleet }: Scene, instance: string, violated: (what: string) => void): void {

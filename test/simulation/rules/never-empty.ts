@@ -33,6 +33,7 @@ export const neverEmpty: Rule = {
         const held = holds
           .all()
           .some((hold) => hold.instance.name === process.instance && hold.backend === backend);
+        if (holds.mayBeHeld(process.instance, backend)) return;
         const touched = operated.get(`${process.pid} ${backend}`) ?? Number.NEGATIVE_INFINITY;
         // An operator who acts while a pass is under way cannot be foreseen by it.
         if (held || touched > process.time.elapsedMs - 15_000) return;

@@ -24,7 +24,7 @@ export const readBack: Rule = {
       changed({ process, server, before, line }, session) {
         if (isInRotation(before) || !isInRotation(server)) return;
         const where = `${server.backend}/${server.name} on ${process.instance}`;
-        if (server.moving !== null)
+        if (server.moving !== null && targetOf(server.moving) !== targetOf(server))
           return violated(`\`${line}\`: ${where} comes into rotation while its address is on its way`);
         const read = session.read?.servers.get(`${server.backend}/${server.name}`);
         if (read === undefined || targetOf(read) !== targetOf(server))
@@ -43,6 +43,9 @@ export const readBack: Rule = {
           for (const { name, slot, target } of namedSlots(table, backend)) {
             const seen = session.read.servers.get(`${backend}/${name}`);
             if (slot.state !== 'serving' || seen === undefined) continue;
+            const hold = scene.holds.of(report.instance, backend, name);
+            // What an operator does while a pass is under way is in the next one's report.
+            if (hold !== undefined && hold.tick > session.openedTick) continue;
             const held = report.operatorHeld.some((one) => one.slot === name && one.backend === backend);
             const right = targetOf(seen) === target && (held || adminWord(seen.admin) === 'ready');
             if (!right)

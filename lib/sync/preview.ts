@@ -4,7 +4,9 @@ import pLimit from 'p-limit';
 import type { Fleet, Instance } from '../model/fleet.ts';
 import type { InstanceInfo } from '../model/observed.ts';
 import type { Plan } from '../model/plan.ts';
+import type { InstanceReport } from '../model/report.ts';
 import type { SlotTable } from '../model/slot-table.ts';
+import { missingSlotsProblem } from '../plan/explain.ts';
 import { proposeTable } from './assign-fleet.ts';
 import { recall } from './last-report.ts';
 import { planOverSession } from './plan-over-session.ts';
@@ -61,7 +63,10 @@ async function previewInstance(
     const session = await ports.openSession(address, { tls: fleet.tls, signal });
     try {
       const { info, plan } = await planOverSession(session, fleet, table, recalling);
-      return { instance: name, info, plan, unreachable: null };
+      return {
+        ...{ instance: name, info, unreachable: null },
+        plan: asLastTime(plan, info, (await recalling).report),
+      };
     } finally {
       await session.close();
     }
@@ -70,4 +75,32 @@ async function previewInstance(
     const unreachable = failed instanceof Error ? failed.message : String(failed);
     return { instance: name, info: null, plan: null, unreachable };
   }
+}
+
+/**
+ * Only a pass can find out that HAProxy takes no further server, for it has to ask. What this very process refused to
+ * the last one it would refuse again.
+ */
+function asLastTime(plan: Plan, { pid }: InstanceInfo, last: InstanceReport | null): Plan {
+  const refused = new Set(last?.pid === pid ? last.missingSlots : []);
+  const grows = plan.changes.filter(({ kind, ...at }) => kind === 'grow' && refused.has(nameOf(at)));
+  if (grows.length === 0) return plan;
+  const lacking = new Set(grows.map(nameOf));
+  const problems = [...Map.groupBy(grows, ({ backend }) => backend)].map(([backend, own]) =>
+    missingSlotsProblem(backend, own.map(nameOf), 'HAProxy did not take them at the last pass'),
+  );
+  return {
+    ...plan,
+    changes: plan.changes.filter((change) => !lacking.has(nameOf(change))),
+    stages: plan.stages.map((stage) => ({
+      ...stage,
+      steps: stage.steps.filter((step) => !lacking.has(nameOf(step))),
+    })),
+    missingSlots: [...plan.missingSlots, ...lacking],
+    problems: [...plan.problems, ...problems],
+  };
+}
+
+function nameOf({ backend, slot }: { readonly backend: string; readonly slot: string }): string {
+  return `${backend}/${slot}`;
 }

@@ -102,7 +102,9 @@ test('an instance that cannot be reached and slots that are missing are somethin
   expect(stdout).toMatch(
     /^ {2}dead +- +unreachable: no Runtime API at tcp:\/\/127\.0\.0\.1:1: connection refused/m,
   );
-  expect(stdout).toMatch(/problem {3}lb: its configuration lacks be_template\/websrv3; reload it/);
+  expect(stdout).toMatch(
+    /problem {3}lb: its configuration lacks be_template\/websrv3, and HAProxy .*; reload it with the rendered/,
+  );
 });
 
 test('a long list is cut short, and --json has all of it', async () => {

@@ -8,6 +8,7 @@ import { startWebServer } from '../../infra/local/web-server.ts';
 import { capabilitiesOf } from '../../lib/model/capabilities.ts';
 import type { ServiceEntry } from '../../lib/model/service-entry.ts';
 import { configurationKey } from '../../lib/store/keys.ts';
+import { previewFleet } from '../../lib/sync/preview.ts';
 import {
   articleBackend,
   type BenchFleet,
@@ -195,6 +196,9 @@ describe.each(growing)('HAProxy $version', ({ version, path: binary }) => {
     expect(applied[0]?.report.reason).toContain('reload it with the rendered configuration');
     expect((await shownBy(only(bench))).filter((line) => line.includes(' ready '))).toHaveLength(2);
     expect((await bench.pass()).applied[0]?.report.commands).toBe(1);
+    const [preview] = (await previewFleet(bench.ports, bench.fleet)).instances;
+    expect(preview?.plan).toMatchObject({ changes: [], missingSlots: applied[0]?.report.missingSlots });
+    expect(preview?.plan?.problems[0]?.reason).toContain('HAProxy did not take them at the last pass');
   });
 
   test('whose servers are checked through default-server is given none that would not be', async () => {

@@ -135,7 +135,10 @@ function deleteServer(process: HaproxyProcess, words: readonly string[]): string
 
 function enableHealth(process: HaproxyProcess, words: readonly string[]): string {
   const [backend = '', name = ''] = (words[2] ?? '').split('/');
-  return process.server(backend, name) === undefined ? 'No such server.\n' : '';
+  const server = process.server(backend, name);
+  if (server === undefined) return 'No such server.\n';
+  server.checked = true;
+  return '';
 }
 
 function showInfo(process: HaproxyProcess): string {
@@ -163,8 +166,9 @@ function stateLine(process: HaproxyProcess, server: SimulatedServer, backendId: 
   const operational = adminWord(admin) === 'maint' ? 0 : 2;
   const since = Math.floor(process.time.elapsedMs / 1000);
   const newer = process.release === '2.2' ? '' : ' 0 0 - - 0';
+  const checks = server.checked ? 6 : 2;
   const forced = server.added ? 1 : 0;
-  return `${backendId} ${backend} ${id} ${name} ${address} ${operational} ${admin} ${weight} ${configuredWeight} ${since} 1 0 0 0 0 0 ${forced} - ${port} -${newer}`;
+  return `${backendId} ${backend} ${id} ${name} ${address} ${operational} ${admin} ${weight} ${configuredWeight} ${since} 1 0 0 ${checks} 0 0 ${forced} - ${port} -${newer}`;
 }
 
 function showConnections(process: HaproxyProcess, backend: string): string {

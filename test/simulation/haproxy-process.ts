@@ -34,6 +34,8 @@ export interface SimulatedServer {
   readonly connections: Connection[];
   /** `add server` made it. */
   readonly added: boolean;
+  /** Whether its checks run; those of an added one have to be told to. */
+  checked: boolean;
 }
 
 /** A server line of a configuration file. */
@@ -124,6 +126,7 @@ export class HaproxyProcess {
         configuredWeight: weight,
         connections: [],
         added: false,
+        checked: true,
       });
     }
   }
@@ -154,7 +157,9 @@ export class HaproxyProcess {
   /** A server that the configuration does not have; in maint. */
   add(server: Pick<SimulatedServer, 'backend' | 'name' | 'id' | 'address' | 'port' | 'weight'>): void {
     const state = { moving: null, admin: FORCED_MAINT, configuredWeight: server.weight, connections: [] };
-    this.#backends.get(server.backend)?.set(server.name, { ...server, ...state, added: true });
+    this.#backends
+      .get(server.backend)
+      ?.set(server.name, { ...server, ...state, added: true, checked: false });
   }
 
   remove({ backend, name }: SimulatedServer): void {

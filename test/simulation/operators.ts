@@ -59,7 +59,7 @@ export class Operators implements Holds {
           backend === hold.backend && slot === hold.server && state === hold.state,
       );
     for (const hold of this.#holds) {
-      if (hold.instance.name === instance && hold.pid === pid && isListed(hold)) hold.reported = true;
+      if (hold.instance.name === instance && hold.pid === pid) hold.reported = isListed(hold);
     }
     for (const hold of this.#putBack) {
       if (hold.instance.name === instance && hold.pid === pid && !isListed(hold)) this.#putBack.delete(hold);
@@ -93,7 +93,9 @@ export class Operators implements Holds {
     const { process } = hold.instance;
     const server = process?.server(hold.backend, hold.server);
     if (process === null || server === undefined) return;
-    this.end(hold, 'the operator puts it back');
+    const same = targetOf(server) === hold.target;
+    this.end(hold, same ? 'the operator puts it back' : "its server is somebody else's");
+    if (!same) return;
     this.#set(process, server, 'ready');
     if (hold.reported) this.#putBack.add(hold);
   }
@@ -101,7 +103,7 @@ export class Operators implements Holds {
   /** A process is gone: what nobody was told is lost with it. */
   processEnded(instance: SimulatedInstance): void {
     for (const hold of this.#holds) {
-      if (hold.instance === instance && !hold.reported)
+      if (hold.instance === instance && (hold.left || !hold.reported))
         this.end(hold, 'its process is gone, and nobody knew');
     }
   }
@@ -161,6 +163,7 @@ export class Operators implements Holds {
       tick: this.#options.world.tick(),
       pid: process.pid,
       reported: false,
+      left: false,
     };
     this.#holds.push(hold);
   }

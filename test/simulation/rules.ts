@@ -46,6 +46,8 @@ export interface Hold {
   readonly pid: number;
   /** A report that says so is in the store. */
   reported: boolean;
+  /** Its endpoint was away at some time: it counts only as long as nobody touched the server. */
+  left: boolean;
 }
 
 export interface Holds {

@@ -24,7 +24,7 @@ export const operatorsHand: Rule = {
 
       published({ table }) {
         for (const hold of scene.holds.all()) {
-          if (!stillServes(hold, table)) scene.holds.end(hold, 'its endpoint left');
+          if (!stillServes(hold, table)) hold.left = true;
         }
       },
 
@@ -44,6 +44,7 @@ function check(scene: Scene, hold: Hold, violated: (what: string) => void): void
   const process = instance.process;
   const seen = process?.server(backend, server);
   const same = process?.pid === hold.pid;
+  if (!stillServes(hold, scene.published.at(-1)?.table ?? null)) return;
   // Nobody can know of what was neither reported nor is to be seen any more.
   if (seen === undefined || !(same || hold.reported)) return;
   const where = `${backend}/${server} on ${instance.name}`;

@@ -24,6 +24,7 @@ export const readBack: Rule = {
       changed({ process, server, before, line }, session) {
         if (isInRotation(before) || !isInRotation(server)) return;
         const where = `${server.backend}/${server.name} on ${process.instance}`;
+        if (!server.checked) violated(`\`${line}\`: ${where} comes into rotation, and its checks do not run`);
         if (server.moving !== null && targetOf(server.moving) !== targetOf(server))
           return violated(`\`${line}\`: ${where} comes into rotation while its address is on its way`);
         const read = session.read?.servers.get(`${server.backend}/${server.name}`);

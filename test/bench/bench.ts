@@ -14,7 +14,7 @@ import { badInstances, fleet } from './fleet.ts';
 import { slots } from './slots.ts';
 import { tableOf } from './table.ts';
 
-const benchmarks: readonly Benchmark[] = [slots, fleet, badInstances, assignment, bundles];
+const benchmarks: readonly Benchmark[] = [slots, fleet, badInstances, assignment, bundles, day];
 
 interface Flags {
   readonly json?: true;

@@ -273,3 +273,19 @@ function rowsOf(
 function kb(bytes: number): string {
   return (bytes / 1_000).toFixed(1);
 }
+
+export interface InstanceCost {
+  /** Processor time of one instance's share of a pass that changes something. */
+  readonly changedMs: number;
+  readonly idleMs: number;
+}
+
+/** What an invocation over `count` simulated instances, with S3 over HTTP, costs for each of them. */
+export function instanceCost(count: number, rounds: number): Promise<InstanceCost> {
+  const behaviours = Array.from({ length: count }, (): Behaviour => 'good');
+  return withFleet({ behaviours, store: 'S3' }, async (world) => {
+    const { changed, idle } = await measure(world, rounds);
+    const each = (passes: readonly PassDone[]) => median(passes.map(({ cpuMs }) => cpuMs / count));
+    return { changedMs: each(changed), idleMs: each(idle) };
+  });
+}

@@ -44,10 +44,15 @@ const digest = (text: string) => createHash('sha256').update(text).digest('hex')
 function scheduledStore(scheduler: fc.Scheduler) {
   const objects = new Map<string, string>();
   const generations: number[] = [];
+  /** Generations of current.json, as they were written. */
+  const published: number[] = [];
   const rewritten: string[] = [];
   const put = (key: string, body: string) => {
     if (key.includes('/generations/') && objects.has(key) && objects.get(key) !== body) rewritten.push(key);
     if (key === slotTableKey(FLEET.name)) generations.push(decodeSlotTable(key, body).generation);
+    if (key === currentConfigurationKey(FLEET.name)) {
+      published.push(decodeCurrentConfiguration(key, body).generation);
+    }
     objects.set(key, body);
   };
   const turn = () => scheduler.schedule(Promise.resolve());
@@ -70,7 +75,7 @@ function scheduledStore(scheduler: fc.Scheduler) {
       return { etag: digest(body) };
     },
   };
-  return { store, objects, generations, rewritten, turn };
+  return { store, objects, generations, published, rewritten, turn };
 }
 
 function servingIn(table: SlotTable): string[] {
@@ -82,7 +87,7 @@ test('passes and releases at once, while Consul changes', async () => {
   const someCounts = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: 3 });
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), someCounts, async (scheduler, counts) => {
-      const { store, objects, generations, rewritten, turn } = scheduledStore(scheduler);
+      const { store, objects, generations, published, rewritten, turn } = scheduledStore(scheduler);
       let registered = entries(1, 5);
       let nowMs = 1_000_000;
       const ports: SyncPorts = {
@@ -116,6 +121,7 @@ test('passes and releases at once, while Consul changes', async () => {
       expect(new Set(served).size).toBe(served.length);
 
       expect(generations).toEqual(generations.map((_, index) => index + 1));
+      expect(published).toEqual([...new Set(published)].sort((one, other) => one - other));
       expect(rewritten).toEqual([]);
       const file = objects.get(configurationKey(FLEET.name)) ?? '';
       const current = objects.get(currentConfigurationKey(FLEET.name)) ?? '';

@@ -8,7 +8,6 @@ const INHERITED_MAINT = 0x02;
 const FORCED_DRAIN = 0x08;
 const INHERITED_DRAIN = 0x10;
 const RESOLUTION_MAINT = 0x20;
-const DISABLED_BY_CONFIGURATION = 0x04;
 
 /**
  * Reads the `srv_admin_state` column of `show servers state`.
@@ -25,9 +24,4 @@ export function adminStateOf(mask: number): AdminState {
 export function inheritedMaintenance(mask: number): 'track' | 'resolution' | undefined {
   if ((mask & INHERITED_MAINT) !== 0) return 'track';
   return (mask & RESOLUTION_MAINT) !== 0 ? 'resolution' : undefined;
-}
-
-/** Whether the server's line says `disabled`, which stays to be seen whatever its state is now. */
-export function disabledByConfiguration(mask: number): boolean {
-  return (mask & DISABLED_BY_CONFIGURATION) !== 0;
 }

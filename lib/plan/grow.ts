@@ -132,7 +132,7 @@ function added(
     },
     seen: {
       ...{ backend, server, address, port, weight, id, configuredWeight: weight, forcedId: true },
-      ...{ admin: 'maint', adminMask: 1, operational: 'stopped', ssl: words.includes('ssl') },
+      ...{ admin: 'maint', adminMask: 5, operational: 'stopped', ssl: words.includes('ssl') },
       healthCheck: checks('check'),
       agentCheck: checks('agent-check'),
     },

@@ -1,6 +1,5 @@
 /** The plan for one backend on one instance: verdicts on its slots, and what nobody can be a judge of. */
 
-import { disabledByConfiguration } from '../model/admin-state.ts';
 import type { Capabilities } from '../model/capabilities.ts';
 import { type EndpointAddress, endpointKey, sameEndpoint } from '../model/endpoint.ts';
 import type { BackendPolicy } from '../model/fleet.ts';
@@ -96,13 +95,12 @@ function fillGaps(
 }
 
 /**
- * Whether nobody needs the server of this slot any more. HAProxy does not say which servers were added at run time:
- * they are those whose id was chosen and that no `disabled` line declared, as Hitless adds them, and beyond `slots`,
- * so that a configuration that gives ids itself keeps the servers it declares.
+ * Whether nobody needs the server of this slot any more. HAProxy does not say which servers were added at run time.
+ * Hitless chooses the id of those it adds, which no rendered line does; and only what is beyond `slots` counts, so that
+ * a configuration that gives ids itself keeps the servers it declares.
  */
 function isSurplus(policy: BackendPolicy, number: number, slot: Slot, seen: ObservedServer): boolean {
-  const added = seen.forcedId && !disabledByConfiguration(seen.adminMask);
-  return slot.state === 'free' && number > policy.slots && added;
+  return slot.state === 'free' && number > policy.slots && seen.forcedId;
 }
 
 function held(

@@ -173,7 +173,6 @@ describe('a server that was added', () => {
 
   test.each([
     { what: 'somebody is connected', sessions: 1, differs: {}, slots: 1 },
-    { what: 'the configuration declares it with an id', sessions: 0, differs: { adminMask: 5 }, slots: 1 },
     { what: 'it is one of the declared slots', sessions: 0, differs: {}, slots: 2 },
     { what: 'its id is its place', sessions: 0, differs: { forcedId: false }, slots: 1 },
   ])('is kept when $what', ({ sessions, differs, slots }) => {

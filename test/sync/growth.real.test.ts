@@ -1,13 +1,17 @@
 /** More endpoints than declared slots, on real HAProxy: servers that are added, or a report that says why not. */
 
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { freePort } from '../../infra/local/free-port.ts';
+import { configurationText } from '../../infra/local/haproxy-configuration.ts';
 import { haproxyVersions } from '../../infra/local/servers.ts';
+import { temporaryFolder } from '../../infra/local/temporary-folder.ts';
 import { until } from '../../infra/local/until.ts';
 import { startWebServer } from '../../infra/local/web-server.ts';
 import { capabilitiesOf } from '../../lib/model/capabilities.ts';
 import type { ServiceEntry } from '../../lib/model/service-entry.ts';
-import { configurationKey } from '../../lib/store/keys.ts';
+import { configurationKey, stateSnapshotKey } from '../../lib/store/keys.ts';
 import { previewFleet } from '../../lib/sync/preview.ts';
 import {
   articleBackend,
@@ -121,7 +125,7 @@ describe.each(growing)('HAProxy $version', ({ version, path: binary }) => {
   test('goes on from a pass that ended anywhere in between', async () => {
     const bench = await start({ haproxies: [{ binary, backend: articleBackend(1) }], policy: { slots: 1 } });
     const added = (slot: number, options = 'check') =>
-      `add server be_template/websrv${slot} 0.0.0.0:80 ${options} weight 1 id ${slot}`;
+      `add server be_template/websrv${slot} 0.0.0.0:80 ${options} disabled weight 1 id ${slot}`;
     const steps = (slot: number) => [
       added(slot),
       `set server be_template/websrv${slot} weight 0`,
@@ -165,6 +169,29 @@ describe.each(growing)('HAProxy $version', ({ version, path: binary }) => {
     bench.consul = entries(1, 2);
     await bench.pass();
     expect(await identified(bench)).toHaveLength(after.length);
+  });
+
+  test('comes back from its state file with the servers it was given, where the new configuration declares them', async () => {
+    const folder = temporaryFolder('state');
+    running.push({ stop: async () => folder.remove() });
+    const file = join(folder.path, 'servers.state');
+    // A name that resolves: only such lines get their addresses back.
+    const declaring = (slots: number) =>
+      configurationText({
+        backend:
+          'backend be_template\n  balance roundrobin\n  load-server-state-from-file global\n' +
+          `  server-template websrv 1-${slots} localhost:8080 check disabled\n`,
+      }).replace('global\n', `global\n  server-state-file ${file}\n`);
+    const bench = await start({ haproxies: [{ binary, configuration: declaring(2) }], policy: TWO_SLOTS });
+    bench.consul = entries(1, 4);
+    await bench.pass();
+    const before = await shownBy(only(bench));
+    const snapshot = await bench.store.get(stateSnapshotKey('edge', 'lb1'));
+    await writeFile(file, snapshot?.body ?? '');
+    await only(bench).restart(declaring(5));
+    expect((await shownBy(only(bench))).slice(0, 4)).toEqual(before);
+    const { report } = (await bench.pass()).applied[0] ?? {};
+    expect(report).toMatchObject({ reason: null, operatorHeld: [] });
   });
 
   test('has up to 4,095 ready servers in a backend', async () => {

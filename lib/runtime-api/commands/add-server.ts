@@ -1,8 +1,12 @@
 /**
- * `add server BACKEND/SERVER ADDRESS:PORT OPTIONS weight WEIGHT id ID`: a server that the configuration does not have.
+ * `add server BACKEND/SERVER ADDRESS:PORT OPTIONS disabled weight WEIGHT id ID`: a server that the
+ * configuration does not have.
  *
  * HAProxy 2.6 and newer, where the backend's balance algorithm is dynamic. The new server is in maint and its checks
  * do not run. Its line stands alone: what `default-server` says does not apply (measured on 2.6, 3.0 and 3.2).
+ *
+ * It would be in maint without `disabled` as well. But a state file remembers the word: a server that was added without
+ * it, made ready, and saved, comes back in maint where the new configuration declares it `disabled` (measured).
  */
 
 import type { RuntimeCommand } from '../../model/command.ts';
@@ -34,7 +38,17 @@ export const addServer: CommandCodec<AddServer, CommandOutcome> = {
     if (!words.every(isPlainWord)) throw new RangeError(`not plain options: ${JSON.stringify(options)}`);
     if (!Number.isInteger(id) || id < 1 || id > HIGHEST_ID) throw new RangeError(`not a server id: ${id}`);
     const at = endpointKey(checkedAddress({ address, port }));
-    return ['add server', reference, at, ...words, 'weight', checkedWeight(weight), 'id', id].join(' ');
+    return [
+      'add server',
+      reference,
+      at,
+      ...words,
+      'disabled',
+      'weight',
+      checkedWeight(weight),
+      'id',
+      id,
+    ].join(' ');
   },
 
   /** Success also when there is such a server; then it need not be as asked. Read it back. */

@@ -24,13 +24,15 @@ function since26(line: string) {
   return repliesTo(line).filter(({ release }) => release !== '2.2');
 }
 
-const LINE = 'add server be/added 127.0.0.9:8080 check weight 0 id 100';
+const LINE = 'add server be/added 127.0.0.9:8080 check disabled weight 0 id 100';
 
 test('the line says where, how, and with which weight and id', () => {
   expect(addServer.encode(asked())).toBe(LINE);
-  expect(addServer.encode(asked({ options: '' }))).toBe('add server be/added 127.0.0.9:8080 weight 0 id 100');
+  expect(addServer.encode(asked({ options: '' }))).toBe(
+    'add server be/added 127.0.0.9:8080 disabled weight 0 id 100',
+  );
   expect(addServer.encode(asked({ address: '2001:db8::1', options: 'cookie added check inter 1s' }))).toBe(
-    'add server be/added [2001:db8::1]:8080 cookie added check inter 1s weight 0 id 100',
+    'add server be/added [2001:db8::1]:8080 cookie added check inter 1s disabled weight 0 id 100',
   );
 });
 
@@ -74,13 +76,19 @@ test('the second time is done as well, with what HAProxy says of the id', () => 
 });
 
 describe.each([
-  { line: 'add server be/other 127.0.0.9:8080 weight 1 id 100', words: /^'id' : custom id 100 already used/ },
-  { line: 'add server be/bogus 127.0.0.9:8080 bogus weight 1 id 102', words: /^unknown keyword 'bogus'\.$/ },
   {
-    line: 'add server static/two 127.0.0.9:8080 weight 1 id 100',
+    line: 'add server be/other 127.0.0.9:8080 disabled weight 1 id 100',
+    words: /^'id' : custom id 100 already used/,
+  },
+  {
+    line: 'add server be/bogus 127.0.0.9:8080 bogus disabled weight 1 id 102',
+    words: /^unknown keyword 'bogus'\.$/,
+  },
+  {
+    line: 'add server static/two 127.0.0.9:8080 disabled weight 1 id 100',
     words: /^Backend must use a dynamic load balancing to support dynamic servers\.$/,
   },
-  { line: 'add server nope/added 127.0.0.9:8080 weight 1 id 100', words: /^No such backend\.$/ },
+  { line: 'add server nope/added 127.0.0.9:8080 disabled weight 1 id 100', words: /^No such backend\.$/ },
 ])('`$line`', ({ line, words }) => {
   test.each(since26(line))('is refused in its own words by HAProxy $release', ({ reply }) => {
     expect(addServer.read(asked({ server: 'other' }), reply)).toMatchObject({
@@ -91,7 +99,7 @@ describe.each([
 });
 
 test.each(
-  repliesTo('add server be/cookie 127.0.0.9:8080 cookie c weight 1 id 101'),
+  repliesTo('add server be/cookie 127.0.0.9:8080 cookie c disabled weight 1 id 101'),
 )('a cookie is for 3.0 and newer: HAProxy $release', ({ release, reply }) => {
   expect(addServer.read(asked(), reply).done).toBe(Number(release) >= 3);
 });
@@ -103,7 +111,7 @@ test.each(
 });
 
 test.each(
-  repliesTo('add server be/more 127.0.0.9:8080 weight 1 id 110', 'operator').filter(
+  repliesTo('add server be/more 127.0.0.9:8080 disabled weight 1 id 110', 'operator').filter(
     ({ release }) => release !== '2.2',
   ),
 )('HAProxy $release without level admin is a refusal', ({ reply }) => {

@@ -113,7 +113,7 @@ test.each(
 )('a server that was added to HAProxy $release is known by its id, and its checks are told', ({ reply }) => {
   const added = showServersState.read({ backend: 'be' }, reply).servers.filter(({ forcedId }) => forcedId);
   expect(added).toContainEqual(
-    expect.objectContaining({ server: 'added', id: 100, healthCheck: 'enabled', adminMask: 1, weight: 0 }),
+    expect.objectContaining({ server: 'added', id: 100, healthCheck: 'enabled', adminMask: 5, weight: 0 }),
   );
   expect(added).toContainEqual(expect.objectContaining({ server: 'plain', id: 103, healthCheck: 'none' }));
 });

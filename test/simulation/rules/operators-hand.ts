@@ -13,8 +13,8 @@ export const operatorsHand: Rule = {
       changed({ process, server, line, before }, session) {
         const hold = scene.holds.of(process.instance, server.backend, server.name);
         if (hold === undefined || hold.pid !== process.pid) return;
-        if (before.admin === server.admin && before.weight === server.weight && server.moving === null)
-          return;
+        const stays = targetOf(before) === targetOf(server) && server.moving === null;
+        if (stays && before.admin === server.admin && before.weight === server.weight) return;
         // A session that looked before the operator acted could not know.
         if (session.read === null || session.read.tick < hold.tick)
           return scene.holds.end(hold, 'a pass under way did not know of it');

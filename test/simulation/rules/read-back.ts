@@ -15,6 +15,8 @@ export const readBack: Rule = {
       string,
       { readonly session: Parameters<Required<ReturnType<Rule['watch']>>['replied']>[0] }
     >();
+    /** By process, backend and server: who changed it last, and when. */
+    const changes = new Map<string, { readonly session: number; readonly tick: number }>();
     return {
       replied(session, line) {
         if (line.startsWith('show servers state'))
@@ -22,6 +24,8 @@ export const readBack: Rule = {
       },
 
       changed({ process, server, before, line }, session) {
+        const name = `${process.pid} ${server.backend}/${server.name}`;
+        changes.set(name, { session: session.id, tick: scene.world.tick() });
         if (isInRotation(before) || !isInRotation(server)) return;
         const where = `${server.backend}/${server.name} on ${process.instance}`;
         if (!server.checked) violated(`\`${line}\`: ${where} comes into rotation, and its checks do not run`);
@@ -47,6 +51,10 @@ export const readBack: Rule = {
             const hold = scene.holds.of(report.instance, backend, name);
             // What an operator does while a pass is under way is in the next one's report.
             if (hold !== undefined && hold.tick > session.openedTick) continue;
+            const change = changes.get(`${session.process.pid} ${backend}/${name}`);
+            // So is what another pass does.
+            if (change !== undefined && change.session !== session.id && change.tick > session.openedTick)
+              continue;
             const held = report.operatorHeld.some((one) => one.slot === name && one.backend === backend);
             const right = targetOf(seen) === target && (held || adminWord(seen.admin) === 'ready');
             if (!right)

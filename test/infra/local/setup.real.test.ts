@@ -92,6 +92,27 @@ test.each([
   }
 });
 
+test('all versions are printed as the tests want them named, and nothing else on standard output', async () => {
+  const named = '/bin/true:/bin/echo';
+  expect(await sh('setup.sh', ['--versions'], { ...thisMachine(), HITLESS_HAPROXY: named })).toEqual({
+    code: 0,
+    stdout: `${named}\n`,
+    stderr: 'setup: nothing to do\n',
+  });
+});
+
+test('versions that cannot be fetched are named, each with what to do', async () => {
+  const path = bareSystem();
+  writeFileSync(join(path, 'haproxy'), '#!/bin/sh\necho HAProxy version 2.4.1\n', { mode: 0o755 });
+  const ended = await sh('setup.sh', ['--versions'], { PATH: path, HOME: folder() });
+  expect(ended).toMatchObject({ code: 1, stdout: '' });
+  for (const version of ['2.2', '2.6', '3.0 or newer', '3.2']) {
+    expect(ended.stderr).toContain(
+      `install HAProxy ${version} and name it beside the others: HITLESS_HAPROXY=`,
+    );
+  }
+});
+
 test('the packages need no home folder', async () => {
   const { PATH = '' } = thisMachine();
   expect((await sh('setup.sh', ['--packages'], { PATH })).stderr).toBe('setup: nothing to do\n');

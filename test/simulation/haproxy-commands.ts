@@ -135,6 +135,7 @@ function deleteServer(process: HaproxyProcess, words: readonly string[]): string
 
 function enableHealth(process: HaproxyProcess, words: readonly string[]): string {
   const [backend = '', name = ''] = (words[2] ?? '').split('/');
+  if (process.servers(backend) === undefined) return 'No such backend.\n';
   const server = process.server(backend, name);
   if (server === undefined) return 'No such server.\n';
   server.checked = true;

@@ -66,8 +66,7 @@ function essence(line: string, reply: string): unknown {
     ]);
   if (line.startsWith('show servers conn'))
     return columns(reply, ' ', ['bkname/svname', 'addr', 'port', 'used_cur']);
-  if (line.startsWith('show stat'))
-    return columns(reply, ',', ['pxname', 'svname', 'qcur', 'scur']);
+  if (line.startsWith('show stat')) return columns(reply, ',', ['pxname', 'svname', 'qcur', 'scur']);
   if (reply.startsWith('Unknown command')) return 'Unknown command';
   return reply.replace(/already used at \S+/, 'already used at (somewhere)');
 }
@@ -92,7 +91,10 @@ async function converse(haproxy: LocalHaproxy) {
   const say = async (line: string): Promise<string> => {
     received = '';
     socket.write(`${line}\n`);
-    await until(() => (received.endsWith('\n> ') ? true : undefined), { what: `a reply to ${line}` });
+    await until(() => (received.endsWith('\n> ') ? true : undefined), {
+      what: `a reply to ${line}`,
+      every: 1,
+    });
     return received.slice(0, -'\n> '.length);
   };
   await say('prompt');
@@ -135,7 +137,7 @@ describe.each(await haproxyVersions())('HAProxy $version', ({ version, path }) =
           seen = JSON.stringify(essence(look, await say(look)));
           return seen === wanted ? true : undefined;
         };
-        await until(same, { what: `the state after \`${line}\`` }).catch(() =>
+        await until(same, { what: `the state after \`${line}\``, every: 5 }).catch(() =>
           expect(seen, line).toBe(wanted),
         );
       }

@@ -25,6 +25,11 @@ export interface Session {
   readonly instance: SimulatedInstance;
   readonly process: HaproxyProcess;
   readonly openedTick: number;
+  /**
+   * Another pass worked on the same process meanwhile, on its own table: FIFO groups prevent that, a visibility
+   * timeout that is too short or a person's `hitless sync` bring it about. Then only convergence is promised.
+   */
+  shared: boolean;
   /** What `show servers state` last answered it: by `backend/server`, and when. */
   read: { readonly tick: number; readonly servers: ReadonlyMap<string, Seen> } | null;
 }
@@ -120,7 +125,20 @@ export class SimulatedInstance {
   #connect(sandbox: Sandbox, process: HaproxyProcess): Wire {
     const { world } = this.#options;
     const id = world.tick();
-    const session: Session = { id, sandbox, instance: this, process, openedTick: id, read: null };
+    const session: Session = {
+      id,
+      sandbox,
+      instance: this,
+      process,
+      openedTick: id,
+      shared: false,
+      read: null,
+    };
+    for (const other of this.#sessions.values()) {
+      if (!other.session.sandbox.alive || other.session.process !== process) continue;
+      other.session.shared = true;
+      session.shared = true;
+    }
     // A connection that breaks somewhere on the way.
     let linesLeft = world.fault(0.04) ? world.random.between(1, 12) : Number.POSITIVE_INFINITY;
     let pending = '';

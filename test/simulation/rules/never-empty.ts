@@ -26,6 +26,7 @@ export const neverEmpty: Rule = {
 
       changed({ process, server, rotationBefore, line }, session) {
         const { backend } = server;
+        if (session.shared) return;
         if (rotationBefore.length === 0 || process.rotation(backend).length > 0) return;
         const policy = fleet.backends.find((one) => one.backend === backend);
         const meantEmpty = servingTargets(session.sandbox.table, backend).size === 0;

@@ -15,6 +15,7 @@ export const operatorsHand: Rule = {
         if (hold === undefined || hold.pid !== process.pid) return;
         const stays = targetOf(before) === targetOf(server) && server.moving === null;
         if (stays && before.admin === server.admin && before.weight === server.weight) return;
+        if (session.shared) return scene.holds.end(hold, 'two passes at once');
         // A session that looked before the operator acted could not know.
         if (session.read === null || session.read.tick < hold.tick)
           return scene.holds.end(hold, 'a pass under way did not know of it');

@@ -26,7 +26,7 @@ export const readBack: Rule = {
       changed({ process, server, before, line }, session) {
         const name = `${process.pid} ${server.backend}/${server.name}`;
         changes.set(name, { session: session.id, tick: scene.world.tick() });
-        if (isInRotation(before) || !isInRotation(server)) return;
+        if (session.shared || isInRotation(before) || !isInRotation(server)) return;
         const where = `${server.backend}/${server.name} on ${process.instance}`;
         if (!server.checked) violated(`\`${line}\`: ${where} comes into rotation, and its checks do not run`);
         if (server.moving !== null && targetOf(server.moving) !== targetOf(server))
@@ -77,8 +77,13 @@ export const rightTenant: Rule = {
   watch(scene, violated) {
     /** Servers whose address was changed while they served, because they were the only one. */
     const changedLive = new Set<string>();
+    /** Servers that two passes changed at once, until one alone does. */
+    const contested = new Set<string>();
     return {
-      changed({ process, server, line, before, rotationBefore }) {
+      changed({ process, server, line, before, rotationBefore }, session) {
+        if (session.shared) contested.add(`${process.pid} ${server.backend}/${server.name}`);
+        else contested.delete(`${process.pid} ${server.backend}/${server.name}`);
+        if (session.shared) return;
         if (!line.includes(' addr ') || !isInRotation(before)) return;
         if (rotationBefore.length === 1) changedLive.add(`${process.pid} ${server.backend}/${server.name}`);
         else violated(`\`${line}\` on ${process.instance} changes the address of a server in rotation`);
@@ -86,6 +91,7 @@ export const rightTenant: Rule = {
 
       requested({ process, server, target }) {
         const where = `${server.backend}/${server.name} on ${process.instance}`;
+        if (contested.has(`${process.pid} ${server.backend}/${server.name}`)) return;
         const live = changedLive.has(`${process.pid} ${server.backend}/${server.name}`);
         if (target !== targetOf(server) && !live)
           violated(`a request to ${where} goes to ${target}, its former tenant`);

@@ -57,7 +57,7 @@ async function check(options: CheckOptions): Promise<ExitCode> {
       const problems = [...templateProblems(fleet), ...(live === null ? [] : liveProblems(live))];
       return [
         fleet,
-        { problems, notes: [...templateNotes(fleet), ...(live === null ? [] : twins(live))], live },
+        { problems, notes: [...templateNotes(fleet), ...(live === null ? [] : liveNotes(live))], live },
       ];
     }),
   );
@@ -109,6 +109,11 @@ function templateNotes({ template }: Fleet): string[] {
   return [
     `${template.path} has \`${line.trim()}\`: ${stateFile}, only ports and states; the rendered lines do it better without`,
   ];
+}
+
+function liveNotes(live: FleetSurvey): string[] {
+  const own = live.instances.flatMap(({ instance, notes }) => notes.map((note) => `${instance}: ${note}`));
+  return [...own, ...twins(live)];
 }
 
 /** Two names for one process would be changed twice at the same time. */

@@ -7,6 +7,7 @@ import type { RuntimeLevel } from '../runtime-api/commands/show-cli-level.ts';
 import { slotTableKey } from '../store/keys.ts';
 import { decodeSlotTable } from '../store/slot-table-document.ts';
 import type { SyncPorts } from './ports.ts';
+import { stateFileNotes } from './state-file-notes.ts';
 
 /** What was found, and what is wrong: each problem one sentence, empty when all is well. */
 interface Found {
@@ -15,6 +16,8 @@ interface Found {
 
 export interface InstanceSurvey extends Found {
   readonly instance: string;
+  /** Worth knowing, not wrong. */
+  readonly notes: readonly string[];
   /** Null when it could not be asked. */
   readonly info: InstanceInfo | null;
   readonly level: RuntimeLevel | null;
@@ -56,18 +59,18 @@ async function surveyInstance(
     const signal = AbortSignal.timeout(fleet.timeoutMs);
     const session = await openSession(address, { tls: fleet.tls, signal });
     try {
-      const [info, level, { servers }] = await Promise.all([
+      const [info, level, { raw, servers }] = await Promise.all([
         session.readInfo(),
         session.readLevel(),
         session.readServers(),
       ]);
       const problems = [...levelProblems(level), ...slotProblems(fleet, servers)];
-      return { instance: name, info, level, problems };
+      return { instance: name, info, level, problems, notes: stateFileNotes(fleet, raw) };
     } finally {
       await session.close();
     }
   } catch (failed) {
-    return { instance: name, info: null, level: null, problems: [wordsOf(failed)] };
+    return { instance: name, info: null, level: null, problems: [wordsOf(failed)], notes: [] };
   }
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import type { SQSBatchResponse } from 'aws-lambda';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Certificates, createCertificates } from '../../infra/local/certificates.ts';
@@ -171,7 +172,6 @@ test('an event of a Consul watch changes the servers and writes the objects', as
 
 test('a record that can never be handled is dead within seconds, and its group goes on', async () => {
   const send = async (MessageBody: string, id: string) => {
-    const { SendMessageCommand } = await import('@aws-sdk/client-sqs');
     const command = { QueueUrl: queue.url, MessageBody, MessageGroupId: 'edge', MessageDeduplicationId: id };
     await emulator.sqs.send(new SendMessageCommand(command));
   };
@@ -185,8 +185,8 @@ test('a record that can never be handled is dead within seconds, and its group g
 test('the schedule asks for a pass over every fleet, which repairs what an event did not tell', async () => {
   await consul.setWatches([]);
   await register(14);
-  const function_ = await start('reconcile');
-  expect(await function_.invoke({ id: 'scheduled', source: 'aws.events' })).toEqual({
+  const scheduled = await start('reconcile');
+  expect(await scheduled.invoke({ id: 'scheduled', source: 'aws.events' })).toEqual({
     outcome: 'answered',
     payload: { queued: ['edge'] },
   });

@@ -64,7 +64,7 @@ describe.each(FUNCTIONS)('the zip of %s', (name) => {
   });
 
   test('does not grow unseen', async () => {
-    const limit = { webhook: 480, worker: 800, reconcile: 400 }[name];
+    const limit = { webhook: 420, worker: 740, reconcile: 390 }[name];
     expect((await bundleOf(name)).length / 1000).toBeLessThan(limit);
   });
 });

@@ -8,8 +8,8 @@ export interface ShownServer {
   readonly weight: number;
 }
 
-const FORCED_MAINT = 1;
-const FORCED_DRAIN = 8;
+/** Forced maint, forced drain, and maint because DNS does not resolve it. */
+const NOT_READY = 1 | 8 | 32;
 
 /** @param answer of `show servers state BACKEND`. */
 export function shownServers(answer: string): ShownServer[] {
@@ -25,7 +25,7 @@ export function shownServers(answer: string): ShownServer[] {
         name: value('srv_name'),
         address: value('srv_addr'),
         port: Number(value('srv_port')),
-        ready: (admin & (FORCED_MAINT | FORCED_DRAIN)) === 0,
+        ready: (admin & NOT_READY) === 0,
         weight: Number(value('srv_uweight')),
       };
     });

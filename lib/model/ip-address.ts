@@ -20,7 +20,8 @@ const IPV4_MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
  * for it is the same place.
  *
  * Refused: names, shortened or octal IPv4, ports, brackets, zones, and every address that is not one host's:
- * unspecified (0.0.0.0/8, ::), broadcast, multicast, and `::/96` other than `::1`.
+ * unspecified (0.0.0.0/8, ::), broadcast, multicast, link-local, and `::/96` other than `::1`. Link-local addresses
+ * need a zone, and the one that does not, 169.254.169.254, is every cloud's metadata service: no service is there.
  */
 export function parseIpAddress(text: string): string | AddressRefused {
   if (IPV4.test(text)) return refuseUnlessUnicastIpv4(text);
@@ -32,6 +33,7 @@ export function parseIpAddress(text: string): string | AddressRefused {
 function refuseUnlessUnicastIpv4(text: string): string | AddressRefused {
   const first = Number.parseInt(text, 10);
   if (first === 0) return { refused: 'an unspecified address' };
+  if (text.startsWith('169.254.')) return { refused: 'a link-local address' };
   if (text === '255.255.255.255') return { refused: 'the broadcast address' };
   if (first >= 224 && first <= 239) return { refused: 'a multicast address' };
   return text;
@@ -41,6 +43,7 @@ function parseIpv6(text: string): string | AddressRefused {
   const canonical = IPV6_ALPHABET.test(text) ? canonicalIpv6(text) : undefined;
   if (canonical === undefined) return { refused: 'not an IP address' };
   if (canonical === '::') return { refused: 'an unspecified address' };
+  if (/^fe[89ab]/.test(canonical)) return { refused: 'a link-local address' };
   if (canonical.startsWith('ff')) return { refused: 'a multicast address' };
   const mapped = IPV4_MAPPED.exec(canonical);
   if (mapped?.[1] !== undefined && mapped[2] !== undefined) return parseMapped(mapped[1], mapped[2]);

@@ -86,11 +86,12 @@ export function stagesOf(
     }
   }
 
+  const coming = make.second.filter(({ expect }) => expect.weight !== 0).length;
   const stages: Stage[] = [
     { phase: 'make', steps: grown },
     { phase: 'make', steps: make.first },
     { phase: 'make', steps: make.second },
-    ...replaceInTurn(replaced, servers.filter(inRotation).length),
+    ...replaceInTurn(replaced, servers.filter(inRotation).length + coming),
     // What an operator took out is out again even if nobody is left: so no `break` stage, which would be held back.
     { phase: 'make', steps: restored },
     { phase: 'break', steps: leave },
@@ -108,6 +109,8 @@ function inRotation(seen: ObservedServer): boolean {
  * In two halves, so that a backend whose slots all change hands keeps half of its servers. Where there is nothing to
  * halve, the only server changes its address while it serves: it is never missing, and until then it is the old one.
  * (Before HAProxy 3.0, a request under way at that moment leaves a connection to the old address behind.)
+ *
+ * @param rotation how many servers are in rotation by then: those that the stages before bring there, too.
  */
 function replaceInTurn(replaced: readonly Replaced[], rotation: number): Stage[] {
   const [only] = replaced;

@@ -193,6 +193,17 @@ describe('the order', () => {
     const plan = planOf(table(serving(E2)), [seen(1, { ...at1, admin: 'ready' })]);
     expect(commandsOf(plan.stages).map(worded)).toEqual(['websrv1 addr 10.0.0.2:8080', 'websrv1 weight 1']);
   });
+
+  test('the only server in rotation leaves it for its new address once another one has come', () => {
+    const plan = planOf(table(serving(E2), serving({ address: '10.0.0.3', port: 8080 })), [
+      seen(1, { ...at1, admin: 'ready' }),
+      seen(2),
+    ]);
+    const first = commandsOf(plan.stages)
+      .map(worded)
+      .filter((command) => command.startsWith('websrv1'))[0];
+    expect(first).toBe('websrv1 weight 0');
+  });
 });
 
 test('a table in which nobody ever had a slot leaves the instance alone', () => {

@@ -125,7 +125,9 @@ export class Operators implements Holds {
       this.#putBack.delete(hold);
       this.#options.world.time.after(1_000, () => {
         const same = adminWord(server.admin) === state && targetOf(server) === hold.target;
-        if (same && server.weight > 0 && process.serving) this.#set(process, server, 'ready');
+        if (!same || server.weight === 0 || !process.serving) return;
+        this.#set(process, server, 'ready');
+        this.#putBack.add({ ...hold, pid: process.pid });
       });
     }
   }

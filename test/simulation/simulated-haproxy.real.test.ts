@@ -51,7 +51,7 @@ function randomLine(random: Random): string {
 }
 
 /** What of an answer is the same wherever and whenever it is given, and is read by Hitless. */
-function essence(line: string, reply: string): unknown {
+function essence(release: Release | undefined, line: string, reply: string): unknown {
   if (line.startsWith('show servers state') && reply.startsWith('1\n'))
     return columns(reply.slice(2), ' ', [
       'be_name',
@@ -64,6 +64,9 @@ function essence(line: string, reply: string): unknown {
       'srv_id',
       'srv_f_forced_id',
     ]);
+  // 2.2 counts the connections of its checks among those in use.
+  if (line.startsWith('show servers conn') && release === '2.2')
+    return columns(reply, ' ', ['bkname/svname', 'addr', 'port']);
   if (line.startsWith('show servers conn'))
     return columns(reply, ' ', ['bkname/svname', 'addr', 'port', 'used_cur']);
   if (line.startsWith('show stat')) return columns(reply, ',', ['pxname', 'svname', 'qcur', 'scur']);
@@ -127,14 +130,14 @@ describe.each(await haproxyVersions())('HAProxy $version', ({ version, path }) =
       for (let count = 0; count < LINES; count += 1) {
         const line = randomLine(random);
         const expected = answerTo(simulated, line, { by: 'operator' });
-        expect(essence(line, await say(line)), line).toEqual(essence(line, expected));
+        expect(essence(release, line, await say(line)), line).toEqual(essence(release, line, expected));
         // From 3.0 on an address takes effect a moment later, on either side.
         await time.run(time.elapsedMs + 100, () => true);
         const look = 'show servers state be';
-        const wanted = JSON.stringify(essence(look, answerTo(simulated, look, { by: 'operator' })));
+        const wanted = JSON.stringify(essence(release, look, answerTo(simulated, look, { by: 'operator' })));
         let seen = '';
         const same = async () => {
-          seen = JSON.stringify(essence(look, await say(look)));
+          seen = JSON.stringify(essence(release, look, await say(look)));
           return seen === wanted ? true : undefined;
         };
         await until(same, { what: `the state after \`${line}\``, every: 5 }).catch(() =>

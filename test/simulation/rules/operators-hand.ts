@@ -12,7 +12,11 @@ export const operatorsHand: Rule = {
     return {
       changed({ process, server, line, before }, session) {
         const hold = scene.holds.of(process.instance, server.backend, server.name);
-        if (hold === undefined || hold.pid !== process.pid) return;
+        if (hold === undefined) return;
+        if (hold.pid !== process.pid) {
+          if (!stillServes(hold, session.sandbox.table)) scene.holds.end(hold, 'its endpoint left');
+          return;
+        }
         const stays = targetOf(before) === targetOf(server) && server.moving === null;
         if (stays && before.admin === server.admin && before.weight === server.weight) return;
         if (session.shared) return scene.holds.end(hold, 'two passes at once');

@@ -74,15 +74,21 @@ export const badInstances: Benchmark = {
     const good = Array.from({ length: count - 2 * bad }, (): Behaviour => 'good');
     const dead = Array.from({ length: bad }, (): Behaviour => 'dead');
     const slow = Array.from({ length: bad }, (): Behaviour => 'slow');
-    tell(`${good.length} good instances alone`);
-    const alone = await withFleet({ behaviours: good, store: 'S3' }, (world) =>
-      measure(world, rounds, TIMEOUT_MS),
-    );
-    tell(`with ${bad} dead and ${bad} slow ones`);
+    tell(`${good.length} good instances alone, and with ${bad} dead and ${bad} slow ones`);
     // The bad ones come first, so that they are in everybody's way.
-    const among = await withFleet({ behaviours: [...dead, ...slow, ...good], store: 'S3' }, (world) =>
-      measure(world, rounds),
+    const everybody = [...dead, ...slow, ...good];
+    const [alone, among] = await withFleet({ behaviours: good, store: 'S3' }, (without) =>
+      withFleet({ behaviours: everybody, store: 'S3' }, (within) =>
+        measureInTurn(
+          [
+            { world: without, pauseMs: TIMEOUT_MS },
+            { world: within, pauseMs: 0 },
+          ],
+          rounds,
+        ),
+      ),
     );
+    if (alone === undefined || among === undefined) throw new RangeError('two fleets were measured');
     const others = among.changed.map(({ appliedMs }) =>
       Object.entries(appliedMs).flatMap(([name, ms]) => (Number(name.slice(2)) > 2 * bad ? [ms] : [])),
     );
@@ -186,27 +192,36 @@ interface Measured {
   readonly idle: readonly PassDone[];
 }
 
-/**
- * Every change registers one more endpoint, and is followed by a pass with nothing to do.
- *
- * @param pauseMs before each change, so that kept connections are as old as with dead instances.
- */
-async function measure(world: World, rounds: number, pauseMs = 0): Promise<Measured> {
-  let endpoints = AT_FIRST;
-  await world.pass(endpoints);
-  const changed: PassDone[] = [];
-  const idle: PassDone[] = [];
-  for (let round = -WARM_UP; round < rounds; round += 1) {
-    endpoints += 1;
-    await sleep(pauseMs);
-    const change = await world.pass(endpoints);
-    await verifyServing(world, endpoints);
-    const none = await world.pass(endpoints);
-    if (round < 0) continue;
-    changed.push(change);
-    idle.push(none);
+/** Each round registers one more endpoint, and is followed by a pass with nothing to do. */
+async function measure(world: World, rounds: number): Promise<Measured> {
+  const [measured] = await measureInTurn([{ world, pauseMs: 0 }], rounds);
+  return measured ?? { changed: [], idle: [] };
+}
+
+interface InTurn {
+  readonly world: World;
+  /** Before each change, so that kept connections are as old as with dead instances. */
+  readonly pauseMs: number;
+}
+
+/** A round of one after a round of the other, so that what else the machine does meets both. */
+async function measureInTurn(worlds: readonly InTurn[], rounds: number): Promise<readonly Measured[]> {
+  const changed = worlds.map((): PassDone[] => []);
+  const idle = worlds.map((): PassDone[] => []);
+  for (const { world } of worlds) await world.pass(AT_FIRST);
+  for (let round = 0; round < WARM_UP + rounds; round += 1) {
+    const endpoints = AT_FIRST + 1 + round;
+    for (const [index, { world, pauseMs }] of worlds.entries()) {
+      await sleep(pauseMs);
+      const change = await world.pass(endpoints);
+      await verifyServing(world, endpoints);
+      const none = await world.pass(endpoints);
+      if (round < WARM_UP) continue;
+      changed[index]?.push(change);
+      idle[index]?.push(none);
+    }
   }
-  return { changed, idle };
+  return worlds.map((_, index) => ({ changed: changed[index] ?? [], idle: idle[index] ?? [] }));
 }
 
 async function verifyServing(world: World, endpoints: number): Promise<void> {

@@ -144,7 +144,7 @@ export async function simulateDay(options: DayOptions): Promise<Day> {
     } else {
       const update = updates[nextUpdate];
       nextUpdate += 1;
-      if (update !== undefined && update.registered) sample.endpoints.add(update.endpoint);
+      if (update?.registered) sample.endpoints.add(update.endpoint);
       else if (update !== undefined) sample.endpoints.delete(update.endpoint);
       waiting.push(nowMs);
       day.sendRequests += 1;

@@ -26,6 +26,8 @@ export class Operators implements Holds {
   #holds: Hold[] = [];
   /** Put back, and not reported yet: a new process would get them out again, and their operator repeats it. */
   readonly #putBack = new Set<Hold>();
+  /** The process that the last report of an instance is about. */
+  readonly #reportedPids = new Map<string, number | null>();
 
   constructor(options: OperatorsOptions) {
     this.#options = options;
@@ -53,6 +55,7 @@ export class Operators implements Holds {
     pid: number | null,
     held: readonly { backend: string; slot: string; state: string }[],
   ) {
+    this.#reportedPids.set(instance, pid);
     const isListed = (hold: Hold) =>
       held.some(
         ({ backend, slot, state }) =>
@@ -121,7 +124,13 @@ export class Operators implements Holds {
   #repeat(process: HaproxyProcess, server: SimulatedServer, state: string): void {
     for (const hold of this.#putBack) {
       const same = hold.instance.name === process.instance && hold.backend === server.backend;
-      if (!same || hold.server !== server.name || hold.state !== state || hold.pid === process.pid) continue;
+      if (
+        !same ||
+        hold.server !== server.name ||
+        hold.state !== state ||
+        this.#reportedPids.get(process.instance) === process.pid
+      )
+        continue;
       this.#putBack.delete(hold);
       this.#options.world.time.after(1_000, () => {
         const same = adminWord(server.admin) === state && targetOf(server) === hold.target;

@@ -106,8 +106,9 @@ export class Operators implements Holds {
   /** A process is gone: what nobody was told is lost with it. */
   processEnded(instance: SimulatedInstance): void {
     for (const hold of this.#holds) {
-      if (hold.instance === instance && (hold.left || !hold.reported))
-        this.end(hold, 'its process is gone, and nobody knew');
+      if (hold.instance !== instance || (hold.reported && !hold.left)) continue;
+      this.end(hold, 'its process is gone, and nobody need know');
+      if (hold.reported) this.#putBack.add(hold);
     }
   }
 

@@ -22,7 +22,7 @@
  * | surplus  | parked     | maint          |        | delete when no session is left             |
  */
 
-import { inheritedMaintenance } from '../model/admin-state.ts';
+import { type AdminState, inheritedMaintenance } from '../model/admin-state.ts';
 import { type EndpointAddress, sameEndpoint } from '../model/endpoint.ts';
 import type { ObservedServer } from '../model/observed.ts';
 import type { Slot } from '../model/slot-table.ts';
@@ -32,10 +32,13 @@ export type Verdict =
   | { readonly kind: 'held'; readonly endpoint: EndpointAddress; readonly state: 'drain' | 'maint' }
   | { readonly kind: 'blocked'; readonly reason: string }
   | {
-      readonly kind: 'add' | 'replace' | 'ready' | 'weight';
+      readonly kind: 'add' | 'replace' | 'ready';
       readonly endpoint: EndpointAddress;
       readonly weight: number;
+      /** Where it ends: ready, or as an operator held the endpoint before HAProxy started anew. */
+      readonly state: AdminState;
     }
+  | { readonly kind: 'weight'; readonly endpoint: EndpointAddress; readonly weight: number }
   | { readonly kind: 'drain'; readonly endpoint: EndpointAddress }
   | { readonly kind: 'restore'; readonly endpoint: EndpointAddress; readonly state: 'drain' | 'maint' }
   | { readonly kind: 'remove' | 'park' | 'delete'; readonly endpoint: EndpointAddress };
@@ -90,13 +93,14 @@ function judgeServing(
 ): Verdict {
   const endpoint: EndpointAddress = { address: slot.address, port: slot.port };
   const weight = slot.weight ?? rules.standardWeight;
+  const state = memory.heldBefore ?? 'ready';
   if (!sameEndpoint(slot, seen))
-    return { kind: seen.admin === 'maint' ? 'add' : 'replace', endpoint, weight };
+    return { kind: seen.admin === 'maint' ? 'add' : 'replace', endpoint, weight, state };
   if (seen.admin === 'ready') {
     if (memory.heldBefore !== null) return { kind: 'restore', endpoint, state: memory.heldBefore };
     return seen.weight === weight ? SETTLED : { kind: 'weight', endpoint, weight };
   }
   const byOperator = seen.weight !== 0 && !(seen.admin === 'maint' && rules.isTemplateAddress(endpoint));
   if (byOperator) return { kind: 'held', endpoint, state: seen.admin };
-  return { kind: 'ready', endpoint, weight };
+  return { kind: 'ready', endpoint, weight, state };
 }

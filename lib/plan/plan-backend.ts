@@ -40,7 +40,9 @@ export function planBackend(
     const growth = grown.get(name) ?? null;
     const seen = observation.servers.get(name) ?? growth?.seen;
     if (seen === undefined) continue;
-    const before = observation.heldBefore.find((held) => held.slot === name && sameEndpoint(held, seen));
+    const before = observation.heldBefore.find(
+      (held) => held.slot === name && slot.state === 'serving' && sameEndpoint(held, slot),
+    );
     const idle = observation.sessions.get(name) === 0;
     const surplus = isSurplus(policy, index + 1, slot, seen);
     const verdict = judgeSlot(slot, seen, rules, { heldBefore: before?.state ?? null, idle, surplus });
@@ -49,7 +51,8 @@ export function planBackend(
       problems.push({ backend: policy.backend, slot: name, reason: verdict.reason });
     else if (verdict.kind === 'held') operatorHeld.push(held(policy, name, verdict.endpoint, verdict.state));
     else judged.push({ seen, verdict, growth: growth?.command ?? null, surplus });
-    if (verdict.kind === 'restore') operatorHeld.push(held(policy, name, verdict.endpoint, verdict.state));
+    if ('state' in verdict && verdict.kind !== 'held' && verdict.state !== 'ready')
+      operatorHeld.push(held(policy, name, verdict.endpoint, verdict.state));
   }
   return {
     changes: judged.map(changeOf),

@@ -24,11 +24,12 @@ export interface Judged {
   readonly surplus: boolean;
 }
 
+type Arrival = Extract<Verdict, { kind: 'add' | 'replace' | 'ready' }>;
+
 /** A slot that serves somebody else than it should. */
 interface Replaced {
   readonly seen: ObservedServer;
-  readonly endpoint: EndpointAddress;
-  readonly weight: number;
+  readonly verdict: Arrival;
 }
 
 /** What each slot needs, by kind; the order of the stages is the order in which nothing is lost. Without empty stages. */
@@ -50,12 +51,12 @@ export function stagesOf(
     switch (verdict.kind) {
       case 'add':
         make.first.push(readdress(seen, verdict.endpoint));
-        make.second.push(intoRotation(seen, verdict.endpoint, verdict.weight));
+        make.second.push(intoState(seen, verdict));
         break;
       case 'ready':
         // First of all, while its neighbours still show that this is a template's address and not an operator's doing.
         if (seen.weight !== 0) make.first.unshift(step(seen, mark(seen), { weight: 0 }));
-        make.second.push(intoRotation(seen, verdict.endpoint, verdict.weight));
+        make.second.push(intoState(seen, verdict));
         break;
       case 'weight':
         make.second.push(
@@ -82,7 +83,7 @@ export function stagesOf(
         finish.push(deletion(seen));
         break;
       case 'replace':
-        replaced.push({ seen, endpoint: verdict.endpoint, weight: verdict.weight });
+        replaced.push({ seen, verdict });
     }
   }
 
@@ -114,7 +115,7 @@ function inRotation(seen: ObservedServer): boolean {
  */
 function replaceInTurn(replaced: readonly Replaced[], rotation: number): Stage[] {
   const [only] = replaced;
-  if (only !== undefined && replaced.length === 1 && rotation === 1 && inRotation(only.seen)) {
+  if (only?.verdict.state === 'ready' && replaced.length === 1 && rotation === 1 && inRotation(only.seen)) {
     return [{ phase: 'make', steps: [replaceLive(only)] }];
   }
   const idleFirst = [...replaced].sort(
@@ -123,8 +124,8 @@ function replaceInTurn(replaced: readonly Replaced[], rotation: number): Stage[]
   const middle = Math.ceil(replaced.length / 2);
   return [idleFirst.slice(0, middle), idleFirst.slice(middle)].flatMap((half): Stage[] => [
     { phase: 'break', steps: half.map(({ seen }) => outOfRotation(seen)) },
-    { phase: 'make', steps: half.map(({ seen, endpoint }) => readdress(seen, endpoint)) },
-    { phase: 'make', steps: half.map(({ seen, endpoint, weight }) => intoRotation(seen, endpoint, weight)) },
+    { phase: 'make', steps: half.map(({ seen, verdict }) => readdress(seen, verdict.endpoint)) },
+    { phase: 'make', steps: half.map(({ seen, verdict }) => intoState(seen, verdict)) },
   ]);
 }
 
@@ -166,10 +167,11 @@ function readdress(seen: ObservedServer, endpoint: EndpointAddress): Step {
   return { ...step(seen, [...marked, setAddress(endpoint)], expect), changesHands: true };
 }
 
-function intoRotation(seen: ObservedServer, endpoint: EndpointAddress, weight: number): Step {
+/** The last step of an arrival: in rotation, unless an operator held the endpoint. */
+function intoState(seen: ObservedServer, { endpoint, weight, state }: Arrival): Step {
   const checks = checksOf(seen);
-  const expect: Expectation = { ...addressOf(endpoint), admin: 'ready', weight, ...checks.expect };
-  return step(seen, [...checks.commands, setState('ready'), setWeight(weight)], expect);
+  const expect: Expectation = { ...addressOf(endpoint), admin: state, weight, ...checks.expect };
+  return step(seen, [...checks.commands, setState(state), setWeight(weight)], expect);
 }
 
 /** The checks of a server that was added run only from here on: made ready without them, it would count as up for ever. */
@@ -191,15 +193,7 @@ function checksOf({ forcedId, healthCheck, agentCheck }: ObservedServer): {
   };
 }
 
-function replaceLive({
-  seen,
-  endpoint,
-  weight,
-}: {
-  seen: ObservedServer;
-  endpoint: EndpointAddress;
-  weight: number;
-}) {
+function replaceLive({ seen, verdict: { endpoint, weight } }: Replaced): Step {
   const expect: Expectation = { ...addressOf(endpoint), admin: 'ready', weight };
   return step(seen, [setAddress(endpoint), setWeight(weight)], expect);
 }

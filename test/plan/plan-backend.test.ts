@@ -146,6 +146,20 @@ describe('one slot', () => {
     expect(plan.operatorHeld).toEqual([held]);
   });
 
+  test.each([
+    'drain',
+    'maint',
+  ] as const)('held in %s, then started anew somewhere else, ends there as it was held', (state) => {
+    const held = { backend: 'be_template', slot: 'websrv1', ...at1, state };
+    for (const elsewhere of [{}, { ...at2, admin: 'ready' as const }]) {
+      const plan = planOf(table(serving(E1)), [seen(1, elsewhere), seen(2, { ...at2, admin: 'ready' })], {
+        heldBefore: [held],
+      });
+      expect(commandsOf(plan.stages).map(worded).slice(-2)).toEqual([`websrv1 ${state}`, 'websrv1 weight 1']);
+      expect(plan.operatorHeld).toEqual([held]);
+    }
+  });
+
   test('without a weight in the table keeps the one of HAProxy’s configuration', () => {
     const rules = policy({ weights: false });
     const servers = [

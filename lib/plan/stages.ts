@@ -204,11 +204,14 @@ function replaceLive({ seen, verdict: { endpoint, weight } }: Replaced): Step {
  * at the placeholder in some 20,000 removals, and none since the stages are two).
  */
 function park(seen: ObservedServer, { placeholder, standardWeight }: SlotRules): Step {
-  const out = seen.admin === 'maint' ? [] : [...mark(seen), setState('maint')];
-  const away = sameEndpoint(seen, placeholder) ? [] : [setAddress(placeholder)];
-  const marked = seen.weight === standardWeight && out.length === 0;
+  const marking = seen.admin === 'maint' ? [] : mark(seen);
+  // Said of a server in maint too: an operator may have made it ready since it was read.
+  const there = sameEndpoint(seen, placeholder);
+  const out = there && seen.admin === 'maint' ? [] : [setState('maint')];
+  const away = there ? [] : [setAddress(placeholder)];
+  const weighed = seen.weight === standardWeight && seen.admin === 'maint';
   const expect: Expectation = { ...addressOf(placeholder), admin: 'maint', weight: standardWeight };
-  return step(seen, [...out, ...away, ...(marked ? [] : [setWeight(standardWeight)])], expect);
+  return step(seen, [...marking, ...out, ...away, ...(weighed ? [] : [setWeight(standardWeight)])], expect);
 }
 
 function mark({ weight }: ObservedServer): Unaddressed[] {

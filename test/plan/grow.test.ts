@@ -165,6 +165,7 @@ describe('a server that was added', () => {
     expect(commandsOf(plan.stages, 'idle').map(worded)).toEqual([
       'websrv2 weight 0',
       'websrv2 maint',
+      'websrv2 maint',
       'websrv2 addr 0.0.0.0:80',
       'websrv2 weight 1',
       'del-server websrv2',

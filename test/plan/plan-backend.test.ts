@@ -84,13 +84,19 @@ const cases: readonly Case[] = [
     what: 'a slot that the table calls free leaves rotation before its address changes',
     slot: FREE,
     shows: { ...at1, admin: 'ready' },
-    commands: ['websrv1 weight 0', 'websrv1 maint', 'websrv1 addr 0.0.0.0:80', 'websrv1 weight 1'],
+    commands: [
+      'websrv1 weight 0',
+      'websrv1 maint',
+      'websrv1 maint',
+      'websrv1 addr 0.0.0.0:80',
+      'websrv1 weight 1',
+    ],
   },
   {
-    what: 'a free slot in maintenance somewhere is parked',
+    what: 'a free slot in maintenance somewhere is parked, out of rotation even if it was made ready since',
     slot: FREE,
     shows: { ...at1, admin: 'maint' },
-    commands: ['websrv1 addr 0.0.0.0:80'],
+    commands: ['websrv1 maint', 'websrv1 addr 0.0.0.0:80'],
   },
   {
     what: 'a parking that was interrupted before its weight is finished',

@@ -12,8 +12,11 @@ import type { ServiceEntry } from '../../lib/model/service-entry.ts';
 import { articleBackend, entry, startBenchFleet } from './bench-fleet.ts';
 import { type Load, startLoad } from './load.ts';
 
-const ROUNDS = 10;
-const SLOTS = 100;
+/** More of it by hand: `HITLESS_ROUNDS=50 HITLESS_SLOTS=1000`, on the versions of `HITLESS_HAPROXY`. */
+const ROUNDS = Number(process.env.HITLESS_ROUNDS ?? 10);
+const SLOTS = Number(process.env.HITLESS_SLOTS ?? 100);
+const CLIENTS = Number(process.env.HITLESS_CLIENTS ?? 8);
+const PATIENCE_MS = 60_000 + ROUNDS * SLOTS * 20;
 
 const running: { stop(): Promise<void> }[] = [];
 
@@ -26,12 +29,18 @@ function keep<T extends { stop(): Promise<void> }>(one: T): T {
   return one;
 }
 
-/** `count` web servers on addresses of their own, 127.0.NET.1 and on. */
+/** `count` web servers on addresses of their own, 127.NET.0.1 and on. */
 async function webServers(net: number, count: number, port: number): Promise<WebServer[]> {
   const numbers = Array.from({ length: count }, (_, index) => index + 1);
   return Promise.all(
     numbers.map(async (number) =>
-      keep(await startWebServer({ name: `${net}.${number}`, address: `127.0.${net}.${number}`, port })),
+      keep(
+        await startWebServer({
+          name: `${net}.${number}`,
+          address: `127.${net}.${Math.floor(number / 250)}.${(number % 250) + 1}`,
+          port,
+        }),
+      ),
     ),
   );
 }
@@ -50,7 +59,9 @@ async function traffic(load: Load, requests: number): Promise<void> {
   });
 }
 
-describe.each(await haproxyVersions())('HAProxy $version under load', ({ path: binary }) => {
+describe.each(await haproxyVersions())('HAProxy $version under load', { timeout: PATIENCE_MS }, ({
+  path: binary,
+}) => {
   test('no request reaches the address that a slot had before', async () => {
     const port = await freePort();
     const trap = keep(await startWebServer({ name: 'trap', address: '127.0.30.1', port }));
@@ -64,7 +75,7 @@ describe.each(await haproxyVersions())('HAProxy $version under load', ({ path: b
     );
     bench.consul = registered([one]);
     await bench.pass();
-    const load = keep(startLoad(bench.haproxies[0]?.url ?? '', 8));
+    const load = keep(startLoad(bench.haproxies[0]?.url ?? '', CLIENTS));
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const servers of [[one, ...many], [one]]) {
         bench.consul = registered(servers);
@@ -91,7 +102,7 @@ describe.each(await haproxyVersions())('HAProxy $version under load', ({ path: b
     );
     bench.consul = registered(old);
     await bench.pass();
-    const load = keep(startLoad(bench.haproxies[0]?.url ?? '', 8));
+    const load = keep(startLoad(bench.haproxies[0]?.url ?? '', CLIENTS));
     await traffic(load, 200);
     bench.consul = registered(fresh);
     const { applied, table } = await bench.pass();

@@ -68,7 +68,10 @@ export async function applyInstance(
 
 /** The present process, once all that was held on the former one is held on it. */
 function heldPidOf({ info, plan, state, problems }: Outcome, memory: InstanceReport | null): number | null {
-  const toRestore = plan?.changes.filter((change) => change.kind === 'restore') ?? [];
+  const toRestore =
+    plan?.changes.filter((change) =>
+      plan.operatorHeld.some(({ backend, slot }) => backend === change.backend && slot === change.slot),
+    ) ?? [];
   const failed = (change: Change) =>
     problems.some(({ backend, slot }) => backend === change.backend && slot === change.slot);
   const restored = toRestore.length === 0 || (state !== null && !toRestore.some(failed));

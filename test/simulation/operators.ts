@@ -103,12 +103,15 @@ export class Operators implements Holds {
     if (hold.reported) this.#putBack.add(hold);
   }
 
-  /** A process is gone: what nobody was told is lost with it. */
+  /**
+   * A process is gone: what nobody was told is lost with it. Unless a session that read it is still to report; then it
+   * comes back, and the operator has to say it again.
+   */
   processEnded(instance: SimulatedInstance): void {
     for (const hold of this.#holds) {
       if (hold.instance !== instance || (hold.reported && !hold.left)) continue;
       this.end(hold, 'its process is gone, and nobody need know');
-      if (hold.reported) this.#putBack.add(hold);
+      this.#putBack.add(hold);
     }
   }
 
@@ -117,6 +120,8 @@ export class Operators implements Holds {
     const hold = this.of(process.instance, server.backend, server.name);
     if (hold === undefined) this.#repeat(process, server, state);
     if (hold === undefined || hold.pid === process.pid || hold.state !== state) return;
+    // On its way back: a server that restarted elsewhere gets its address first.
+    if (targetOf(server) !== hold.target || server.weight === 0) return;
     this.#holds = this.#holds.map((other) =>
       other === hold ? { ...hold, pid: process.pid, tick: this.#options.world.tick() } : other,
     );

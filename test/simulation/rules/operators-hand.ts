@@ -18,7 +18,9 @@ export const operatorsHand: Rule = {
           return;
         }
         const stays = targetOf(before) === targetOf(server) && server.moving === null;
-        if (stays && before.admin === server.admin && before.weight === server.weight) return;
+        // Another real weight changes nothing about who takes requests.
+        if (stays && before.admin === server.admin && (before.weight === server.weight || server.weight > 0))
+          return;
         if (session.shared) return scene.holds.end(hold, 'two passes at once');
         // A session that looked before the operator acted could not know.
         if (session.read === null || session.read.tick < hold.tick)

@@ -13,7 +13,6 @@ import { createConsulReader } from '../../lib/consul/consul-reader.ts';
 import type { BackendPolicy } from '../../lib/model/fleet.ts';
 import type { Slot } from '../../lib/model/slot-table.ts';
 import { articleBackend, type BenchFleet, shownBy, startBenchFleet } from './bench-fleet.ts';
-import { startClientAgent } from './client-agent.ts';
 import { startLoad } from './load.ts';
 
 const SERVICE = 'my-cluster';
@@ -150,7 +149,8 @@ test('the agent is killed and restarted: its checks are critical until they have
   const consul = keep(
     await startConsul({ services: servers.map((server) => registration(server, checks(server.url))) }),
   );
-  const { bench } = await start(consul);
+  // Some checks run before others: with `keep: 50%`, two of the four might go for that moment.
+  const { bench } = await start(consul, { keep: 0.9 });
   await arrived(bench, 4);
   const before = await Promise.all(bench.haproxies.map(shownBy));
   const days = follow(bench);
@@ -167,42 +167,6 @@ test('the agent is killed and restarted: its checks are critical until they have
   expect(days.load.failures).toEqual([]);
   expect(await Promise.all(bench.haproxies.map(shownBy))).toEqual(before);
 });
-
-test('the client agent beside the services leaves, and later dies: its services vanish and come back', async () => {
-  const servers = await startWebServers(4);
-  for (const server of servers) keep(server);
-  const consul = keep(await startConsul());
-  const client = keep(await startClientAgent(consul, 'client1'));
-  for (const server of servers) await client.register(registration(server));
-  const { bench } = await start(consul, { keep: 0.9 });
-  await arrived(bench, 4);
-  const before = await Promise.all(bench.haproxies.map(shownBy));
-  const days = follow(bench);
-
-  // A leaving agent may register half of its services again after two seconds, then all (measured): `[]`, then a part.
-  await client.leave();
-  await days.passes(3);
-  await client.start();
-  await settled(bench, 4);
-  const told = async () => JSON.stringify(await consul.health(SERVICE));
-  await until(async () => (await told()).split('"serfHealth"').length === 5, {
-    what: 'the agent to be a member again',
-    within: 60_000,
-  });
-
-  await client.kill();
-  await until(async () => (await told()).includes('"critical"'), {
-    what: 'Consul to notice',
-    within: 60_000,
-  });
-  await days.passes(3);
-  await client.start();
-  await settled(bench, 4);
-  await days.stop();
-  expect(days.seen).toMatchObject({ fewest: 4, withheld: 4 });
-  expect(days.load.failures).toEqual([]);
-  expect(await Promise.all(bench.haproxies.map(shownBy))).toEqual(before);
-}, 180_000);
 
 test('maintenance of a service, then of its node: drained, kept where nobody else is left, and back', async () => {
   // In the order in which they get their slots.

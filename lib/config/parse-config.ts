@@ -143,6 +143,7 @@ function typedFleet(
       address,
     })),
     tls: absolute(fleet.tls, source.folder),
+    instancesFrom: null,
     snapshotEveryMs: fleet.snapshot_every,
     shard: fleet.shard,
     timeoutMs: fleet.timeout,

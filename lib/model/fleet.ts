@@ -12,6 +12,15 @@ export interface Instance {
   readonly address: InstanceAddress;
 }
 
+/** Where a fleet's further instances are found: they register themselves as a service of Consul. */
+export interface InstancesFrom {
+  /** The service whose address and port is an HAProxy's Runtime API. */
+  readonly service: string;
+  readonly scheme: 'tcp' | 'tls';
+  /** A registration must carry all of them; empty: any registration. */
+  readonly tags: readonly string[];
+}
+
 /** Paths of PEM files, already made absolute against the configuration file's folder. */
 export interface TlsFiles {
   readonly ca?: string;
@@ -53,8 +62,10 @@ export interface BackendPolicy {
 
 export interface Fleet {
   readonly name: string;
-  /** In listed order, which is also the order of adoption. */
+  /** In listed order, which is also the order of adoption; then those that were found in Consul. */
   readonly instances: readonly Instance[];
+  /** Null: `instances` are all. */
+  readonly instancesFrom: InstancesFrom | null;
   readonly tls: TlsFiles;
   readonly snapshotEveryMs: number;
   /** How many instances one worker invocation applies to. */

@@ -64,7 +64,15 @@ async function startBench(count: number): Promise<Bench> {
   });
   const own = policy({ slots: count });
   const fleet: Fleet = {
-    ...{ name: 'edge', tls: {}, snapshotEveryMs: 60_000, shard: 50, timeoutMs: 120_000, template: null },
+    ...{
+      name: 'edge',
+      instancesFrom: null,
+      tls: {},
+      snapshotEveryMs: 60_000,
+      shard: 50,
+      timeoutMs: 120_000,
+      template: null,
+    },
     instances: [{ name: 'lb1', address: { scheme: 'unix', path: haproxy.socket } }],
     backends: [own],
   };

@@ -42,6 +42,7 @@ export function fleet(template: string, backends: readonly BackendPolicy[] = [po
     name: 'edge',
     instances: [],
     tls: {},
+    instancesFrom: null,
     snapshotEveryMs: 60_000,
     shard: 50,
     timeoutMs: 5_000,

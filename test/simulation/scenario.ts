@@ -26,6 +26,7 @@ export function scenarioOf(random: Random): Scenario {
     name: 'edge',
     instances: names.map((name) => ({ name, address: { scheme: 'tcp', host: name, port: 9999 } })),
     tls: {},
+    instancesFrom: null,
     snapshotEveryMs: 60_000,
     shard: random.chance(0.3) ? 2 : 50,
     timeoutMs: random.pick([2_000, 10_000]),

@@ -80,6 +80,7 @@ export async function startBenchFleet(options: BenchOptions): Promise<BenchFleet
     name: 'edge',
     instances: [...real, ...(options.others ?? [])],
     tls: {},
+    instancesFrom: null,
     snapshotEveryMs: 60_000,
     shard: 50,
     timeoutMs: 5_000,

@@ -15,6 +15,7 @@ export function killFleet(address: InstanceAddress): Fleet {
     name: 'edge',
     instances: [{ name: 'lb', address }],
     tls: {},
+    instancesFrom: null,
     snapshotEveryMs: 0,
     shard: 50,
     timeoutMs: 30_000,

@@ -32,6 +32,7 @@ const fleet: Fleet = {
   name: 'edge',
   instances: [instance],
   tls: {},
+  instancesFrom: null,
   snapshotEveryMs: 0,
   shard: 50,
   timeoutMs: 1_000,

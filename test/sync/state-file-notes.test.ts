@@ -17,6 +17,7 @@ const FLEET: Fleet = {
   name: 'edge',
   instances: [],
   tls: {},
+  instancesFrom: null,
   snapshotEveryMs: 0,
   shard: 50,
   timeoutMs: 5_000,

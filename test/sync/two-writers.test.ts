@@ -29,6 +29,7 @@ const FLEET: Fleet = {
   name: 'edge',
   instances: [],
   tls: {},
+  instancesFrom: null,
   snapshotEveryMs: 60_000,
   shard: 50,
   timeoutMs: 5_000,

@@ -63,7 +63,15 @@ export function startSample(size: number, shard: number, instances: number): Sam
   const split = size > shard;
   const backends = [policy({ slots: SLOTS, drainMs: 30_000 })];
   const fleet: Fleet = {
-    ...{ name: 'edge', tls: {}, snapshotEveryMs: 60_000, timeoutMs: 5_000, shard: instances, backends },
+    ...{
+      name: 'edge',
+      instancesFrom: null,
+      tls: {},
+      snapshotEveryMs: 60_000,
+      timeoutMs: 5_000,
+      shard: instances,
+      backends,
+    },
     template: { path: 'edge.cfg.j2', text: TEMPLATE },
     // One more than a shard of the sample: then a pass leaves the application to messages.
     instances: Array.from({ length: instances + (split ? 1 : 0) }, (_, index) => ({

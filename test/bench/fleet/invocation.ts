@@ -71,7 +71,15 @@ answerParent(invocationRequest, async (asked) => {
 
 function fleetOf(ports: readonly number[], slots: number, timeoutMs: number): Fleet {
   return {
-    ...{ name: 'edge', tls: {}, snapshotEveryMs: 60_000, shard: 50, timeoutMs, template: null },
+    ...{
+      name: 'edge',
+      instancesFrom: null,
+      tls: {},
+      snapshotEveryMs: 60_000,
+      shard: 50,
+      timeoutMs,
+      template: null,
+    },
     instances: ports.map((port, index) => ({
       name: `lb${index + 1}`,
       address: { scheme: 'tcp', host: '127.0.0.1', port },

@@ -10,6 +10,7 @@ import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import middy from '@middy/core';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import type { Fleet } from '../lib/model/fleet.ts';
+import type { InstanceReport } from '../lib/model/report.ts';
 import { applyShard, passFleet } from '../lib/sync/pass.ts';
 import type { SyncEvent, SyncPorts } from '../lib/sync/ports.ts';
 import { type Group, groupsOf, type Pass, type ShardApplication } from './batch-groups.ts';
@@ -96,11 +97,25 @@ async function carryOut(
   if (fleet === undefined) throw new RangeError(`there is no fleet ${work.fleet}`);
   const sync: SyncPorts = { ...ports.sync, log: logEvent };
   if (work.kind === 'pass') return pass(ports, sync, fleet, work, group, signal);
+  const startedMs = performance.now();
   const applied = await applyShard(sync, fleet, work.shard, { snapshots: 'when-due', signal });
-  countInstances(
-    fleet.name,
-    applied.map(({ report }) => report),
-  );
+  const reports = applied.map(({ report }) => report);
+  countInstances(fleet.name, reports);
+  logger.info('shard_done', {
+    fleet: fleet.name,
+    shard: work.shard,
+    ...summaryOf(reports),
+    ms: Math.round(performance.now() - startedMs),
+  });
+}
+
+/** One line for all instances; what each of them got is told at the level DEBUG, what is wrong with one as a warning. */
+function summaryOf(reports: readonly InstanceReport[]) {
+  return {
+    commands: reports.reduce((sum, { commands }) => sum + commands, 0),
+    converged: reports.filter(({ converged }) => converged).length,
+    lagging: reports.filter(({ converged }) => !converged).map(({ instance }) => instance),
+  };
 }
 
 async function pass(
@@ -129,8 +144,7 @@ async function pass(
     fleet: fleet.name,
     generation,
     messages: group.messageIds.length,
-    converged: reports.filter(({ converged }) => converged).length,
-    lagging: reports.filter(({ converged }) => !converged).map(({ instance }) => instance),
+    ...summaryOf(reports),
     shards: shards.length,
     ms: Math.round(tookMs),
   });

@@ -131,6 +131,8 @@ async function startParts(parts: Parts, options: SystemOptions): Promise<LocalSy
     environment: {
       HITLESS_CONFIG: configuration.path,
       HITLESS_QUEUE_URL: queue.url,
+      // What is applied to each instance is told at this level only.
+      POWERTOOLS_LOG_LEVEL: 'DEBUG',
       HITLESS_WEBHOOK_TOKENS: token,
     },
     emulator,

@@ -2,8 +2,9 @@
 
 import { resolve } from 'node:path';
 import * as v from 'valibot';
-import type { BackendPolicy, Fleet, HitlessConfig, InstanceAddress, TlsFiles } from '../model/fleet.ts';
+import type { BackendPolicy, Fleet, HitlessConfig, TlsFiles } from '../model/fleet.ts';
 import { ConfigInvalid, type ConfigProblem } from './config-invalid.ts';
+import { claimedTwice, foundTwice, instancesFrom, listedInstances } from './instances.ts';
 import { type BackendOfSchema, type ConfigOfSchema, configSchema, type FleetOfSchema } from './schema.ts';
 import { type KeyPath, readYaml, type YamlDocument } from './yaml-document.ts';
 
@@ -16,7 +17,7 @@ export interface ConfigSource {
   readonly readTemplate: (path: string) => string;
 }
 
-interface Problem {
+export interface Problem {
   readonly path: KeyPath;
   readonly problem: string;
 }
@@ -44,6 +45,7 @@ export function parseConfig(text: string, source: ConfigSource): HitlessConfig {
   }
   const problems: Problem[] = [
     ...claimedTwice(result.output, document),
+    ...foundTwice(result.output, document),
     ...halfTls(result.output.consul, ['consul']),
     ...Object.entries(result.output.fleets).flatMap(([name, { tls }]) =>
       halfTls(tls, ['fleets', name, 'tls']),
@@ -67,32 +69,6 @@ function invalid(source: ConfigSource, document: YamlDocument, problems: readonl
 
 function pathOf(issue: v.BaseIssue<unknown>): KeyPath {
   return (issue.path ?? []).map((item) => String(item.key));
-}
-
-/** Two names for one HAProxy process, whether in one fleet or in two. */
-function claimedTwice(config: ConfigOfSchema, document: YamlDocument): readonly Problem[] {
-  const claims = new Map<string, KeyPath>();
-  const problems: Problem[] = [];
-  for (const fleet of document.keysOf(['fleets'])) {
-    for (const name of document.keysOf(['fleets', fleet, 'instances'])) {
-      const address = config.fleets[fleet]?.instances[name];
-      if (address === undefined) continue;
-      const path = ['fleets', fleet, 'instances', name];
-      const claimed = claims.get(placeOf(address));
-      if (claimed === undefined) claims.set(placeOf(address), path);
-      else
-        problems.push({
-          path,
-          problem: `the same address as ${claimed.join('.')}, one instance has one name`,
-        });
-    }
-  }
-  return problems;
-}
-
-/** TCP and TLS are one place: a port speaks one of them. */
-function placeOf(address: InstanceAddress): string {
-  return address.scheme === 'unix' ? address.path : `${address.host} ${address.port}`;
 }
 
 function halfTls(files: TlsFiles, path: KeyPath): readonly Problem[] {
@@ -138,13 +114,14 @@ function typedFleet(
   const below = (key: string) => document.keysOf(['fleets', name, key]);
   return {
     name,
-    instances: inOrder(fleet.instances, below('instances')).map(([instance, address]) => ({
+    instances: inOrder(listedInstances(fleet), below('instances')).map(([instance, address]) => ({
       name: instance,
       address,
     })),
+    instancesFrom: instancesFrom(fleet),
     tls: absolute(fleet.tls, source.folder),
-    instancesFrom: null,
     snapshotEveryMs: fleet.snapshot_every,
+    reportEveryMs: fleet.report_every,
     shard: fleet.shard,
     timeoutMs: fleet.timeout,
     template: readTemplate(name, fleet.template, source, problems),

@@ -10,6 +10,7 @@ import {
   duration,
   expected,
   path,
+  type Read,
   readWith,
   share,
   slotPrefix,
@@ -38,10 +39,28 @@ const backend = map({
   allow_empty: v.optional(yesOrNo(), false),
 });
 
+/** Where further instances are found; only the key `consul` can have it, and only as a map. */
+const instancesFrom = map({
+  service: consulName('the name of a Consul service'),
+  scheme: readWith(readScheme),
+  /** Default: every registration of the service. */
+  tags: v.optional(list('a list of tags such as [edge]', consulTag()), []),
+});
+
+const instance = readWith(readInstanceAddress);
+
 const fleet = map({
-  instances: named('at least one instance', whyNotKeyName, readWith(readInstanceAddress)),
+  instances: v.pipe(
+    anyMap('at least one instance, by name'),
+    v.objectWithRest(
+      { consul: v.exactOptional(v.lazy((input) => (isMap(input) ? instancesFrom : instance))) },
+      instance,
+    ),
+    namesCheck('at least one instance', whyNotKeyName),
+  ),
   tls: v.optional(map(tlsFiles), {}),
-  snapshot_every: v.optional(duration(), '60s'),
+  snapshot_every: v.optional(duration(), '10m'),
+  report_every: v.optional(duration(), '0s'),
   shard: v.optional(count(1, 1000), 50),
   /** For one instance in one pass. */
   timeout: v.optional(duration(100), '5s'),
@@ -91,19 +110,22 @@ function named<Value extends v.GenericSchema>(
   whyNot: (name: string) => string | undefined,
   value: Value,
 ) {
-  return v.pipe(
-    anyMap(`${what}, by name`),
-    v.record(v.string(), value),
-    v.rawCheck(({ dataset, addIssue }) => {
-      if (!isMap(dataset.value)) return;
-      const names = Object.keys(dataset.value);
-      if (names.length === 0) addIssue({ message: `expected ${what}, got none` });
-      for (const name of names) {
-        const problem = whyNot(name);
-        if (problem !== undefined) addIssue({ message: problem, path: [keyOf(dataset.value, name)] });
-      }
-    }),
-  );
+  return v.pipe(anyMap(`${what}, by name`), v.record(v.string(), value), namesCheck(what, whyNot));
+}
+
+function namesCheck<Value extends Record<string, unknown>>(
+  what: string,
+  whyNot: (name: string) => string | undefined,
+) {
+  return v.rawCheck<Value>(({ dataset, addIssue }) => {
+    if (!isMap(dataset.value)) return;
+    const names = Object.keys(dataset.value);
+    if (names.length === 0) addIssue({ message: `expected ${what}, got none` });
+    for (const name of names) {
+      const problem = whyNot(name);
+      if (problem !== undefined) addIssue({ message: problem, path: [keyOf(dataset.value, name)] });
+    }
+  });
 }
 
 function anyMap(what: string) {
@@ -127,6 +149,12 @@ function consulTag() {
     v.string((issue) => expected('a tag', issue.input)),
     v.nonEmpty('a tag cannot be empty'),
   );
+}
+
+function readScheme(input: unknown): Read<'tcp' | 'tls'> {
+  return input === 'tcp' || input === 'tls'
+    ? { value: input }
+    : { refused: expected('tcp or tls, which every instance of the service then speaks', input) };
 }
 
 function readInclude(input: unknown): { value: readonly ('passing' | 'warning')[] } | { refused: string } {

@@ -68,6 +68,8 @@ export interface Fleet {
   readonly instancesFrom: InstancesFrom | null;
   readonly tls: TlsFiles;
   readonly snapshotEveryMs: number;
+  /** How often reports are written that only say that another generation was applied; 0: always. */
+  readonly reportEveryMs: number;
   /** How many instances one worker invocation applies to. */
   readonly shard: number;
   /** How long one instance may take for one pass. */

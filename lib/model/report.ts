@@ -6,6 +6,8 @@ export interface OperatorHeld extends EndpointAddress {
   readonly backend: string;
   readonly slot: string;
   readonly state: 'drain' | 'maint';
+  /** Since when the endpoint has had the slot: one that left and came back is not held any more. */
+  readonly servingSinceMs: number;
 }
 
 export interface InstanceReport {
@@ -25,9 +27,12 @@ export interface InstanceReport {
    * has forgotten it. Null: none was ever seen.
    */
   readonly heldPid: number | null;
-  /** HAProxy's version; null when it could not be reached. */
+  /** HAProxy's version, as last seen; null when it was never reached. */
   readonly haproxy: string | null;
+  /** When the pass began to look at it; of two reports the one that looked later counts. */
   readonly observedAtMs: number;
+  /** When this generation was first read back from it; null: not yet. */
+  readonly appliedAtMs: number | null;
   /** How many commands that change something were sent. */
   readonly commands: number;
   readonly operatorHeld: readonly OperatorHeld[];

@@ -16,6 +16,13 @@ export interface ServiceEntry {
   readonly weights: { readonly passing: number; readonly warning: number };
 }
 
+/** A registration as Consul itself answers: whose it is, too. */
+export interface HealthEntry extends ServiceEntry {
+  /** The name of its node, and its service id there: together one registration's own. Any strings. */
+  readonly node: string;
+  readonly id: string;
+}
+
 /** What a backend is to make of one answer of Consul. */
 export interface Reading {
   /** The endpoints that are to serve: checked, canonical, without duplicates, sorted by endpoint key. */

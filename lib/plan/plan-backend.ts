@@ -40,19 +40,17 @@ export function planBackend(
     const growth = grown.get(name) ?? null;
     const seen = observation.servers.get(name) ?? growth?.seen;
     if (seen === undefined) continue;
-    const before = observation.heldBefore.find(
-      (held) => held.slot === name && slot.state === 'serving' && sameEndpoint(held, slot),
-    );
+    const before = observation.heldBefore.find((held) => held.slot === name && isStill(held, slot));
     const idle = observation.sessions.get(name) === 0;
     const surplus = isSurplus(policy, index + 1, slot, seen);
     const verdict = judgeSlot(slot, seen, rules, { heldBefore: before?.state ?? null, idle, surplus });
     if (verdict.kind === 'settled') continue;
     if (verdict.kind === 'blocked')
       problems.push({ backend: policy.backend, slot: name, reason: verdict.reason });
-    else if (verdict.kind === 'held') operatorHeld.push(held(policy, name, verdict.endpoint, verdict.state));
+    else if (verdict.kind === 'held') operatorHeld.push(held(policy, name, slot, verdict));
     else judged.push({ seen, verdict, growth: growth?.command ?? null, surplus });
     if ('state' in verdict && verdict.kind !== 'held' && verdict.state !== 'ready')
-      operatorHeld.push(held(policy, name, verdict.endpoint, verdict.state));
+      operatorHeld.push(held(policy, name, slot, { ...verdict, state: verdict.state }));
   }
   return {
     changes: judged.map(changeOf),
@@ -106,13 +104,19 @@ function isSurplus(policy: BackendPolicy, number: number, slot: Slot, seen: Obse
   return slot.state === 'free' && number > policy.slots && seen.forcedId;
 }
 
+/** Whether it is about the same stay of the same endpoint. */
+function isStill(held: OperatorHeld, slot: Slot): boolean {
+  return slot.state === 'serving' && sameEndpoint(held, slot) && held.servingSinceMs === slot.sinceMs;
+}
+
 function held(
   { backend }: BackendPolicy,
-  slot: string,
-  { address, port }: EndpointAddress,
-  state: 'drain' | 'maint',
+  name: string,
+  slot: Slot,
+  { endpoint: { address, port }, state }: { endpoint: EndpointAddress; state: 'drain' | 'maint' },
 ): OperatorHeld {
-  return { backend, slot, address, port, state };
+  const servingSinceMs = slot.state === 'serving' ? slot.sinceMs : 0;
+  return { backend, slot: name, address, port, state, servingSinceMs };
 }
 
 function rulesOf(policy: BackendPolicy, table: BackendSlots, { servers }: BackendObservation): SlotRules {

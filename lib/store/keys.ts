@@ -32,7 +32,13 @@ export function stateSnapshotKey(fleet: string, instance: string): string {
   return `${instancePrefix(fleet, instance)}/servers.state`;
 }
 
-/** The last report. */
+/** The last reports of the instances of one shard, counted from 0: what the next pass over it goes on from. */
+export function shardReportsKey(fleet: string, shard: number): string {
+  if (!Number.isSafeInteger(shard) || shard < 0) throw new RangeError(`${shard} is not a shard`);
+  return `${fleetPrefix(fleet)}/shards/${shard}.json`;
+}
+
+/** The last report that said something new. */
 export function reportKey(fleet: string, instance: string): string {
   return `${instancePrefix(fleet, instance)}/report.json`;
 }

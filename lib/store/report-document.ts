@@ -1,4 +1,4 @@
-/** An instance's last report as an object. */
+/** Reports as objects: each instance's last one for people, and those of a shard together for the next pass. */
 
 import * as v from 'valibot';
 import type { InstanceReport } from '../model/report.ts';
@@ -16,6 +16,7 @@ const instanceReport = v.object({
   heldPid: v.optional(v.nullable(count), null),
   haproxy: v.nullable(v.string()),
   observedAtMs: timeMs,
+  appliedAtMs: v.optional(v.nullable(timeMs), null),
   commands: count,
   operatorHeld: v.array(
     v.object({
@@ -25,6 +26,7 @@ const instanceReport = v.object({
       // As HAProxy has it, which an operator may have set to anything.
       address: v.string(),
       port: count,
+      servingSinceMs: v.optional(timeMs, 0),
     }),
   ),
   missingSlots: v.array(v.string()),
@@ -42,4 +44,40 @@ export function encodeReport(report: InstanceReport): string {
  */
 export function decodeReport(key: string, body: string): InstanceReport {
   return decodeDocument(key, body, instanceReport);
+}
+
+/** What one pass writes for a whole shard. */
+export interface ShardReports {
+  readonly version: 1;
+  readonly fleet: string;
+  /** From 0. */
+  readonly shard: number;
+  /** In the order of the fleet's instances. */
+  readonly reports: readonly InstanceReport[];
+}
+
+const shardReports = v.object({
+  version: v.literal(VERSION),
+  fleet: keyName,
+  shard: count,
+  reports: v.array(instanceReport),
+}) satisfies v.GenericSchema<unknown, ShardReports>;
+
+/**
+ * One report on a line.
+ *
+ * @throws DocumentInvalid when what would be written could not be read again.
+ */
+export function encodeShardReports(document: ShardReports): string {
+  const { reports, ...head } = checkDocument('(new reports)', document, shardReports);
+  const lines = reports.map((report) => JSON.stringify(report)).join(',\n');
+  return `${JSON.stringify(head).slice(0, -1)},"reports":[\n${lines}\n]}\n`;
+}
+
+/**
+ * @param key where it was found, for the error.
+ * @throws DocumentInvalid
+ */
+export function decodeShardReports(key: string, body: string): ShardReports {
+  return decodeDocument(key, body, shardReports);
 }

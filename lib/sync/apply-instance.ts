@@ -1,4 +1,4 @@
-/** Steps two to four of a pass, for one instance: read, plan, carry out, read back, report. Never throws. */
+/** Steps two to four of a pass, for one instance: read, plan, carry out, read back, snapshot. Never throws. */
 
 import { createHash } from 'node:crypto';
 import type { Fleet, Instance } from '../model/fleet.ts';
@@ -7,12 +7,11 @@ import type { Change, Plan, Problem } from '../model/plan.ts';
 import type { InstanceReport } from '../model/report.ts';
 import type { SlotTable } from '../model/slot-table.ts';
 import type { ServersState } from '../runtime-api/runtime-session.ts';
-import { reportKey, stateSnapshotKey } from '../store/keys.ts';
-import { encodeReport } from '../store/report-document.ts';
+import { stateSnapshotKey } from '../store/keys.ts';
 import { carryOut } from './carry-out.ts';
-import { type LastReport, recall } from './last-report.ts';
 import { planOverSession } from './plan-over-session.ts';
 import type { SyncPorts } from './ports.ts';
+import type { LastReport } from './shard-reports.ts';
 
 export interface ApplyOptions {
   /** `always`, or `when-due`: when it changed, and at most once in the fleet's `snapshot_every`. */
@@ -29,20 +28,23 @@ export interface Applied {
   readonly tookMs: number;
 }
 
+/** @param recalling the instance's last report; only waited for once the instance has answered. */
 export async function applyInstance(
   ports: SyncPorts,
   fleet: Fleet,
   table: SlotTable,
   instance: Instance,
+  recalling: Promise<LastReport>,
   options: ApplyOptions,
 ): Promise<Applied> {
   const startedMs = performance.now();
-  const recalling = recall(ports, fleet, instance);
+  const observedAtMs = ports.now();
   const outcome = await applyOverSession(ports, fleet, table, instance, options, recalling);
   const memory = await recalling;
   const { plan, problems } = outcome;
   const snapshot = await keepSnapshot(ports, fleet, instance, options, memory.report, outcome.state);
   const reason = reasonOf([...problems, ...snapshot.problems]);
+  const before = memory.report?.generation === table.generation ? memory.report.appliedAtMs : null;
   const report: InstanceReport = {
     version: 1,
     fleet: fleet.name,
@@ -53,14 +55,13 @@ export async function applyInstance(
     pid: outcome.info?.pid ?? null,
     heldPid: heldPidOf(outcome, memory.report),
     haproxy: outcome.info?.version ?? memory.report?.haproxy ?? null,
-    observedAtMs: ports.now(),
+    observedAtMs,
+    appliedAtMs: before ?? (reason === null ? ports.now() : null),
     commands: outcome.commands,
     operatorHeld: plan?.operatorHeld ?? memory.report?.operatorHeld ?? [],
     missingSlots: outcome.missingSlots ?? memory.report?.missingSlots ?? [],
     snapshot: snapshot.kept,
   };
-  // Without the last report what an operator held is unknown, and writing one would forget it.
-  if (memory.known) await keepReport(ports, fleet, memory.report, report);
   const tookMs = performance.now() - startedMs;
   tell(ports, fleet, report, tookMs);
   return { report, changes: plan?.changes ?? [], problems, tookMs };
@@ -128,6 +129,17 @@ async function applyOverSession(
   }
 }
 
+/** What two applications, one after the other, did to one instance; how it is now is what the later one says. */
+export function together(earlier: Applied | undefined, later: Applied): Applied {
+  if (earlier === undefined) return later;
+  return {
+    ...later,
+    report: { ...later.report, commands: earlier.report.commands + later.report.commands },
+    changes: [...earlier.changes, ...later.changes],
+    tookMs: earlier.tookMs + later.tookMs,
+  };
+}
+
 /** One sentence; null when everything that the table asks for was read back. */
 function reasonOf(problems: readonly Problem[]): string | null {
   const sentences = problems.map(({ backend, slot, reason }) => {
@@ -137,31 +149,6 @@ function reasonOf(problems: readonly Problem[]): string | null {
   const [first, ...rest] = sentences;
   if (first === undefined) return null;
   return rest.length === 0 ? first : `${first} (and ${rest.length} more)`;
-}
-
-async function keepReport(
-  { store, log }: SyncPorts,
-  fleet: Fleet,
-  previous: InstanceReport | null,
-  report: InstanceReport,
-): Promise<void> {
-  if (previous !== null && essenceOf(previous) === essenceOf(report)) return;
-  try {
-    await store.put(reportKey(fleet.name, report.instance), encodeReport(report));
-  } catch (failed) {
-    log({
-      event: 'failed',
-      level: 'error',
-      fleet: fleet.name,
-      instance: report.instance,
-      error: String(failed),
-    });
-  }
-}
-
-/** A report that only says that nothing happened again is not written again. */
-function essenceOf(report: InstanceReport): string {
-  return JSON.stringify({ ...report, observedAtMs: 0, commands: 0 });
 }
 
 interface KeptSnapshot {
@@ -203,6 +190,6 @@ function digestOf(servers: readonly ObservedServer[]): string {
 function tell({ log }: SyncPorts, fleet: Fleet, report: InstanceReport, tookMs: number): void {
   const { instance, generation, commands, reason, converged } = report;
   const facts = { fleet: fleet.name, instance, generation, commands, ms: Math.round(tookMs) };
-  if (converged) log({ event: 'instance_applied', level: 'info', ...facts });
+  if (converged) log({ event: 'instance_applied', level: 'debug', ...facts });
   else log({ event: 'instance_lagging', level: 'warn', ...facts, reason });
 }

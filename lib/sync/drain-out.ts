@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fleet } from '../model/fleet.ts';
 import type { SlotTable } from '../model/slot-table.ts';
-import type { Applied } from './apply-instance.ts';
+import { together } from './apply-instance.ts';
 import { type PassOptions, type PassResult, passFleet } from './pass.ts';
 import type { SyncPorts } from './ports.ts';
 
@@ -55,15 +55,4 @@ function drainEnds(table: SlotTable): number[] {
   return Object.values(table.backends).flatMap(({ slots }) =>
     slots.flatMap((slot) => (slot.state === 'draining' ? [slot.untilMs] : [])),
   );
-}
-
-/** What two passes did to one instance; how it is now is what the later one says. */
-function together(earlier: Applied | undefined, later: Applied): Applied {
-  if (earlier === undefined) return later;
-  return {
-    ...later,
-    report: { ...later.report, commands: earlier.report.commands + later.report.commands },
-    changes: [...earlier.changes, ...later.changes],
-    tookMs: earlier.tookMs + later.tookMs,
-  };
 }

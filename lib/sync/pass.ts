@@ -1,15 +1,17 @@
 /** A pass over one fleet: assign once, publish, apply to its instances. The whole of what Hitless does. */
 
 import pLimit from 'p-limit';
-import type { Fleet, Instance } from '../model/fleet.ts';
+import type { Fleet } from '../model/fleet.ts';
 import type { SlotTable } from '../model/slot-table.ts';
 import { slotTableKey } from '../store/keys.ts';
 import { decodeSlotTable } from '../store/slot-table-document.ts';
-import { type Applied, type ApplyOptions, applyInstance } from './apply-instance.ts';
+import type { Applied, ApplyOptions } from './apply-instance.ts';
+import { applyToShard } from './apply-shard.ts';
 import { assignFleet } from './assign-fleet.ts';
 import type { SyncPorts } from './ports.ts';
 import { publish } from './publish.ts';
 import type { ConsulFailure, EntriesByService } from './read-endpoints.ts';
+import { type Shard, shardOf, shardsOf } from './shard-reports.ts';
 
 /** Connections at the same time; an instance that hangs holds one of them for the fleet's `timeout`. */
 const AT_ONCE = 200;
@@ -41,16 +43,17 @@ export async function passFleet(ports: SyncPorts, fleet: Fleet, options: PassOpt
   for (const { service, error, usedEvent } of consulFailures) {
     ports.log({ event: 'consul_unavailable', level: 'error', fleet: fleet.name, service, error, usedEvent });
   }
-  const split = !options.applyAll && fleet.instances.length > fleet.shard;
+  const shards = shardsOf(fleet);
+  const split = !options.applyAll && shards.length > 1;
   const [publishFailure, applied] = await Promise.all([
     publish(ports, fleet, table, configuration).then(() => null, asError),
-    split ? [] : applyInstances(ports, fleet, table, fleet.instances, options),
+    split ? [] : applyShards(ports, table, shards, options),
   ]);
   if (publishFailure !== null) {
     ports.log({ event: 'failed', level: 'error', fleet: fleet.name, error: publishFailure.message });
   }
-  const shards = split ? shardsOf(fleet) : [];
-  return { table, changed, consulFailures, applied, shards, publishFailure };
+  const left = split ? shards.map(({ shard }) => shard) : [];
+  return { table, changed, consulFailures, applied, shards: left, publishFailure };
 }
 
 /**
@@ -69,25 +72,19 @@ export async function applyShard(
   const stored = await ports.store.get(key);
   if (stored === null) return [];
   const table = decodeSlotTable(key, stored.body);
-  const instances = fleet.instances.slice(shard * fleet.shard, (shard + 1) * fleet.shard);
-  return applyInstances(ports, fleet, table, instances, options);
+  return applyShards(ports, table, [shardOf(fleet, shard)], options);
 }
 
-function shardsOf({ instances, shard }: Fleet): number[] {
-  return Array.from({ length: Math.ceil(instances.length / shard) }, (_, index) => index);
-}
-
-async function applyInstances(
+/** The shards beside each other, with one limit for all of them. */
+async function applyShards(
   ports: SyncPorts,
-  fleet: Fleet,
   table: SlotTable,
-  instances: readonly Instance[],
+  shards: readonly Shard[],
   options: ApplyOptions,
 ): Promise<readonly Applied[]> {
   const limit = pLimit(AT_ONCE);
-  return Promise.all(
-    instances.map((instance) => limit(() => applyInstance(ports, fleet, table, instance, options))),
-  );
+  const applied = await Promise.all(shards.map((shard) => applyToShard(ports, table, shard, limit, options)));
+  return applied.flat();
 }
 
 function asError(thrown: unknown): Error {

@@ -7,7 +7,7 @@ import type { Plan } from '../model/plan.ts';
 import { type SlotTable, slotName } from '../model/slot-table.ts';
 import { planInstance } from '../plan/plan-instance.ts';
 import type { RuntimeSession, ServersState } from '../runtime-api/runtime-session.ts';
-import type { LastReport } from './last-report.ts';
+import type { LastReport } from './shard-reports.ts';
 
 export interface PlannedInstance {
   readonly info: InstanceInfo;

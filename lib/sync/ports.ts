@@ -29,6 +29,6 @@ export interface SyncEvent {
     | 'instance_lagging'
     | 'configuration_published'
     | 'failed';
-  readonly level: 'info' | 'warn' | 'error';
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
   readonly [fact: string]: string | number | boolean | null;
 }

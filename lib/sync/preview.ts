@@ -8,10 +8,10 @@ import type { InstanceReport } from '../model/report.ts';
 import type { SlotTable } from '../model/slot-table.ts';
 import { missingSlotsProblem } from '../plan/explain.ts';
 import { proposeTable } from './assign-fleet.ts';
-import { recall } from './last-report.ts';
 import { planOverSession } from './plan-over-session.ts';
 import type { SyncPorts } from './ports.ts';
 import type { ConsulFailure } from './read-endpoints.ts';
+import { type LastReport, recallShard, shardsOf } from './shard-reports.ts';
 
 /** Connections at the same time. */
 const AT_ONCE = 200;
@@ -45,7 +45,13 @@ export async function previewFleet(ports: SyncPorts, fleet: Fleet): Promise<Flee
   const { table, changed, consulFailures } = await proposeTable(ports, fleet, new Map());
   const limit = pLimit(AT_ONCE);
   const instances = await Promise.all(
-    fleet.instances.map((instance) => limit(() => previewInstance(ports, fleet, table, instance))),
+    shardsOf(fleet).flatMap((shard) => {
+      const recalling = recallShard(ports, shard);
+      return shard.instances.map((instance) => {
+        const last = recalling.then((memory) => memory.of(instance));
+        return limit(() => previewInstance(ports, fleet, table, instance, last));
+      });
+    }),
   );
   return { table, changed, consulFailures, instances };
 }
@@ -54,10 +60,9 @@ async function previewInstance(
   ports: SyncPorts,
   fleet: Fleet,
   table: SlotTable,
-  instance: Instance,
+  { name, address }: Instance,
+  recalling: Promise<LastReport>,
 ): Promise<InstancePreview> {
-  const { name, address } = instance;
-  const recalling = recall(ports, fleet, instance);
   try {
     const signal = AbortSignal.timeout(fleet.timeoutMs);
     const session = await ports.openSession(address, { tls: fleet.tls, signal });

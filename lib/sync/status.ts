@@ -2,17 +2,17 @@
 
 import pLimit from 'p-limit';
 import type { AdminState } from '../model/admin-state.ts';
-import type { Fleet, Instance } from '../model/fleet.ts';
+import type { Fleet } from '../model/fleet.ts';
 import type { InstanceReport } from '../model/report.ts';
 import type { ConfigurationDigests } from '../model/slot-table.ts';
 import { DocumentInvalid } from '../store/document-invalid.ts';
-import { reportKey, slotTableKey } from '../store/keys.ts';
+import { slotTableKey } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import { decodeReport } from '../store/report-document.ts';
 import { decodeSlotTable } from '../store/slot-table-document.ts';
 import { type BackendStatus, backendStatus, isoTime } from './backend-status.ts';
+import { readReport, readShard, type Shard, shardsOf } from './shard-reports.ts';
 
-/** Reads at the same time. */
+/** Shards whose reports are read at the same time. */
 const AT_ONCE = 50;
 
 export interface InstanceStatus {
@@ -61,9 +61,8 @@ export async function fleetStatus(store: ObjectStore, fleet: Fleet): Promise<Fle
   const table = stored === null ? null : decodeSlotTable(key, stored.body);
   const generation = table?.generation ?? 0;
   const limit = pLimit(AT_ONCE);
-  const reports = await Promise.all(
-    fleet.instances.map((instance) => limit(() => lastReport(store, fleet, instance))),
-  );
+  const shards = shardsOf(fleet);
+  const reports = (await Promise.all(shards.map((shard) => limit(() => lastReports(store, shard))))).flat();
   const held = reports.flatMap(({ report }) =>
     (report?.operatorHeld ?? []).map((one) => ({ instance: report?.instance ?? '', ...one })),
   );
@@ -88,15 +87,19 @@ interface LastReport {
   readonly why: string;
 }
 
-async function lastReport(store: ObjectStore, fleet: Fleet, { name }: Instance): Promise<LastReport> {
-  const key = reportKey(fleet.name, name);
-  const stored = await store.get(key);
-  if (stored === null) return { name, report: null, why: 'no report yet' };
+/** The shard's object has them, but for an instance that came to the shard since it was written. */
+async function lastReports(store: ObjectStore, shard: Shard): Promise<LastReport[]> {
   try {
-    return { name, report: decodeReport(key, stored.body), why: '' };
+    const { reports } = await readShard(store, shard);
+    return await Promise.all(
+      shard.instances.map(async ({ name }) => {
+        const report = reports.get(name) ?? (await readReport(store, shard, name));
+        return { name, report, why: 'no report yet' };
+      }),
+    );
   } catch (error) {
-    if (error instanceof DocumentInvalid) return { name, report: null, why: error.message };
-    throw error;
+    if (!(error instanceof DocumentInvalid)) throw error;
+    return shard.instances.map(({ name }) => ({ name, report: null, why: error.message }));
   }
 }
 

@@ -4,6 +4,7 @@
  * sends an address and a state for each slot).
  */
 
+import pLimit from 'p-limit';
 import { startHaproxy } from '../../infra/local/haproxy.ts';
 import { capabilitiesOf } from '../../lib/model/capabilities.ts';
 import type { Endpoint } from '../../lib/model/endpoint.ts';
@@ -13,7 +14,8 @@ import { planInstance } from '../../lib/plan/plan-instance.ts';
 import { encodeChange } from '../../lib/runtime-api/commands/change.ts';
 import { openSession } from '../../lib/runtime-api/connect.ts';
 import { assignBackend } from '../../lib/slots/assign.ts';
-import { applyInstance } from '../../lib/sync/apply-instance.ts';
+import { applyToShard } from '../../lib/sync/apply-shard.ts';
+import { shardOf } from '../../lib/sync/shard-reports.ts';
 import { endpoint, policy, reading } from '../slots/records.ts';
 import { type Benchmark, type Row, verify } from './benchmark.ts';
 import { createMemoryStore } from './memory-store.ts';
@@ -69,6 +71,7 @@ async function startBench(count: number): Promise<Bench> {
       instancesFrom: null,
       tls: {},
       snapshotEveryMs: 60_000,
+      reportEveryMs: 0,
       shard: 50,
       timeoutMs: 120_000,
       template: null,
@@ -165,8 +168,6 @@ async function measure(
 
 /** A store without reports: the report and the snapshot are written as after any change. */
 async function apply({ fleet, table }: Bench, spent: Spent): Promise<void> {
-  const [instance] = fleet.instances;
-  if (instance === undefined) throw new RangeError('a fleet without instances');
   const ports = {
     store: createMemoryStore(),
     readService: async () => ({ entries: [] }),
@@ -174,8 +175,8 @@ async function apply({ fleet, table }: Bench, spent: Spent): Promise<void> {
     now: () => NOW_MS,
     log: () => undefined,
   };
-  const { report } = await applyInstance(ports, fleet, table, instance, { snapshots: 'when-due' });
-  verify(report.converged, `the instance converged: ${report.reason}`);
+  const [applied] = await applyToShard(ports, table, shardOf(fleet, 0), pLimit(1), { snapshots: 'when-due' });
+  verify(applied?.report.converged === true, `the instance converged: ${applied?.report.reason}`);
 }
 
 /** The very commands that a pass sends, in its order. */

@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { InstanceReport } from '../../lib/model/report.ts';
 import type { SlotTable } from '../../lib/model/slot-table.ts';
-import { reportKey, slotTableKey } from '../../lib/store/keys.ts';
-import { encodeReport } from '../../lib/store/report-document.ts';
+import { reportKey, shardReportsKey, slotTableKey } from '../../lib/store/keys.ts';
+import { encodeShardReports } from '../../lib/store/report-document.ts';
 import { encodeSlotTable } from '../../lib/store/slot-table-document.ts';
 import { type Bench, createBench } from './bench.ts';
 
@@ -60,6 +60,7 @@ function report(instance: string, differs: Partial<InstanceReport> = {}): Instan
     heldPid: 42,
     haproxy: '2.6.12',
     observedAtMs: NOON_MS,
+    appliedAtMs: null,
     commands: 0,
     operatorHeld: [],
     missingSlots: [],
@@ -75,7 +76,8 @@ function bench(table: SlotTable | null, reports: readonly InstanceReport[] = [])
     fleet: ['template: edge.cfg.j2'],
   });
   if (table !== null) store(created, slotTableKey('edge'), encodeSlotTable(table));
-  for (const each of reports) store(created, reportKey('edge', each.instance), encodeReport(each));
+  const together = encodeShardReports({ version: 1, fleet: 'edge', shard: 0, reports });
+  if (reports.length > 0) store(created, shardReportsKey('edge', 0), together);
   return created;
 }
 
@@ -92,6 +94,7 @@ describe('status', () => {
     state: 'drain',
     address: '10.0.0.1',
     port: 80,
+    servingSinceMs: 1,
   } as const;
   const reports = [
     report('lb1', { operatorHeld: [held] }),

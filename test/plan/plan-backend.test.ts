@@ -146,7 +146,13 @@ describe('one slot', () => {
   });
 
   test('held by an operator before HAProxy started anew is held again', () => {
-    const held = { backend: 'be_template', slot: 'websrv1', ...at1, state: 'drain' as const };
+    const held = {
+      backend: 'be_template',
+      slot: 'websrv1',
+      ...at1,
+      state: 'drain' as const,
+      servingSinceMs: 1,
+    };
     const plan = planOf(table(serving(E1)), [seen(1, { ...at1, admin: 'ready' })], { heldBefore: [held] });
     expect(commandsOf(plan.stages).map(worded)).toEqual(['websrv1 drain']);
     expect(plan.operatorHeld).toEqual([held]);
@@ -156,7 +162,7 @@ describe('one slot', () => {
     'drain',
     'maint',
   ] as const)('held in %s, then started anew somewhere else, ends there as it was held', (state) => {
-    const held = { backend: 'be_template', slot: 'websrv1', ...at1, state };
+    const held = { backend: 'be_template', slot: 'websrv1', ...at1, state, servingSinceMs: 1 };
     for (const elsewhere of [{}, { ...at2, admin: 'ready' as const }]) {
       const plan = planOf(table(serving(E1)), [seen(1, elsewhere), seen(2, { ...at2, admin: 'ready' })], {
         heldBefore: [held],
@@ -164,6 +170,18 @@ describe('one slot', () => {
       expect(commandsOf(plan.stages).map(worded).slice(-2)).toEqual([`websrv1 ${state}`, 'websrv1 weight 1']);
       expect(plan.operatorHeld).toEqual([held]);
     }
+  });
+
+  test('that left and came back since it was held is not held any more', () => {
+    const held = {
+      backend: 'be_template',
+      slot: 'websrv1',
+      ...at1,
+      state: 'drain' as const,
+      servingSinceMs: 0,
+    };
+    const plan = planOf(table(serving(E1)), [seen(1, { ...at1, admin: 'ready' })], { heldBefore: [held] });
+    expect(plan).toMatchObject({ stages: [], operatorHeld: [] });
   });
 
   test('without a weight in the table keeps the one of HAProxy’s configuration', () => {

@@ -44,6 +44,7 @@ export function fleet(template: string, backends: readonly BackendPolicy[] = [po
     tls: {},
     instancesFrom: null,
     snapshotEveryMs: 60_000,
+    reportEveryMs: 0,
     shard: 50,
     timeoutMs: 5_000,
     template: { path: '/etc/hitless/edge.cfg.j2', text: template },

@@ -28,6 +28,7 @@ export function scenarioOf(random: Random): Scenario {
     tls: {},
     instancesFrom: null,
     snapshotEveryMs: 60_000,
+    reportEveryMs: 0,
     shard: random.chance(0.3) ? 2 : 50,
     timeoutMs: random.pick([2_000, 10_000]),
     template: { path: 'edge.cfg.j2', text: templateOf(backends) },

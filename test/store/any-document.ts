@@ -5,6 +5,7 @@ import { parseIpAddress } from '../../lib/model/ip-address.ts';
 import { isHaproxyName } from '../../lib/model/names.ts';
 import type { InstanceReport } from '../../lib/model/report.ts';
 import type { BackendSlots, Slot, SlotTable } from '../../lib/model/slot-table.ts';
+import type { ShardReports } from '../../lib/store/report-document.ts';
 
 const time = fc.nat({ max: 4_000_000_000_000 });
 const text = fc.string({ unit: 'binary', maxLength: 20 });
@@ -59,6 +60,7 @@ export const anyReport: fc.Arbitrary<InstanceReport> = fc.record({
   heldPid: fc.option(fc.nat()),
   haproxy: fc.option(text),
   observedAtMs: time,
+  appliedAtMs: fc.option(time),
   commands: fc.nat(),
   operatorHeld: fc.array(
     fc.record({
@@ -67,9 +69,17 @@ export const anyReport: fc.Arbitrary<InstanceReport> = fc.record({
       state: fc.constantFrom('drain', 'maint'),
       address: fc.oneof(canonicalAddress, fc.constantFrom('-', '0.0.0.0')),
       port: fc.nat({ max: 65_535 }),
+      servingSinceMs: time,
     }),
     { maxLength: 3 },
   ),
   missingSlots: fc.array(text, { maxLength: 3 }),
   snapshot: fc.option(fc.record({ digest, atMs: time })),
+});
+
+export const anyShardReports: fc.Arbitrary<ShardReports> = fc.record({
+  version: fc.constant(1),
+  fleet: keyName,
+  shard: fc.nat(),
+  reports: fc.array(anyReport, { maxLength: 3 }),
 });

@@ -3,9 +3,14 @@ import { describe, expect, test } from 'vitest';
 import type { Slot, SlotTable } from '../../lib/model/slot-table.ts';
 import { decodeCurrentConfiguration, encodeCurrentConfiguration } from '../../lib/store/current-document.ts';
 import { DocumentInvalid } from '../../lib/store/document-invalid.ts';
-import { decodeReport, encodeReport } from '../../lib/store/report-document.ts';
+import {
+  decodeReport,
+  decodeShardReports,
+  encodeReport,
+  encodeShardReports,
+} from '../../lib/store/report-document.ts';
 import { decodeSlotTable, encodeSlotTable } from '../../lib/store/slot-table-document.ts';
-import { anyReport, anySlotTable } from './any-document.ts';
+import { anyReport, anyShardReports, anySlotTable } from './any-document.ts';
 
 const digest = 'a1'.repeat(32);
 
@@ -150,6 +155,16 @@ describe('a report', () => {
         expect(decodeReport('k', body)).toEqual(any);
         expect(encodeReport(reversed(any))).toBe(body);
         expect(body.endsWith('}\n')).toBe(true);
+      }),
+    );
+  });
+
+  test('comes back from among those of its shard, each on its own line', () => {
+    fc.assert(
+      fc.property(anyShardReports, (any) => {
+        const body = encodeShardReports(any);
+        expect(decodeShardReports('k', body)).toEqual(any);
+        expect(body.trimEnd().split('\n')).toHaveLength(2 + Math.max(1, any.reports.length));
       }),
     );
   });

@@ -5,6 +5,7 @@ import {
   generationConfigurationKey,
   generationSlotTableKey,
   reportKey,
+  shardReportsKey,
   slotTableKey,
   stateSnapshotKey,
 } from '../../lib/store/keys.ts';
@@ -18,6 +19,7 @@ test('keys are where operators and hosts look for them', () => {
     generationConfigurationKey('edge', 12),
     stateSnapshotKey('edge', 'lb1'),
     reportKey('edge', 'lb1'),
+    shardReportsKey('edge', 0),
   ]).toEqual([
     'fleets/edge/slots.json',
     'fleets/edge/haproxy.cfg',
@@ -26,6 +28,7 @@ test('keys are where operators and hosts look for them', () => {
     'fleets/edge/generations/12/haproxy.cfg',
     'fleets/edge/instances/lb1/servers.state',
     'fleets/edge/instances/lb1/report.json',
+    'fleets/edge/shards/0.json',
   ]);
 });
 

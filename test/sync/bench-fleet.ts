@@ -82,6 +82,7 @@ export async function startBenchFleet(options: BenchOptions): Promise<BenchFleet
     tls: {},
     instancesFrom: null,
     snapshotEveryMs: 60_000,
+    reportEveryMs: 0,
     shard: 50,
     timeoutMs: 5_000,
     template: null,

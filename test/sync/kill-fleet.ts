@@ -17,6 +17,7 @@ export function killFleet(address: InstanceAddress): Fleet {
     tls: {},
     instancesFrom: null,
     snapshotEveryMs: 0,
+    reportEveryMs: 0,
     shard: 50,
     timeoutMs: 30_000,
     template: null,

@@ -1,5 +1,6 @@
 /** What a report remembers about an operator's hand. All of these were found by the simulation. */
 
+import pLimit from 'p-limit';
 import { expect, test } from 'vitest';
 import type { AdminState } from '../../lib/model/admin-state.ts';
 import type { BackendPolicy, Fleet } from '../../lib/model/fleet.ts';
@@ -7,7 +8,8 @@ import type { SlotTable } from '../../lib/model/slot-table.ts';
 import { InstanceUnreachable, SessionLost } from '../../lib/runtime-api/errors.ts';
 import type { RuntimeSession } from '../../lib/runtime-api/runtime-session.ts';
 import type { ObjectStore } from '../../lib/store/object-store.ts';
-import { applyInstance } from '../../lib/sync/apply-instance.ts';
+import { applyToShard } from '../../lib/sync/apply-shard.ts';
+import { shardOf } from '../../lib/sync/shard-reports.ts';
 
 const instance = { name: 'lb1', address: { scheme: 'tcp', host: 'lb1', port: 9999 } } as const;
 
@@ -34,6 +36,7 @@ const fleet: Fleet = {
   tls: {},
   instancesFrom: null,
   snapshotEveryMs: 0,
+  reportEveryMs: 0,
   shard: 50,
   timeoutMs: 1_000,
   template: null,
@@ -65,7 +68,10 @@ function bench() {
       return body === undefined ? null : { body, etag: '' };
     },
     put: async (key, body) => void objects.set(key, body),
-    putIf: async () => 'lost-race',
+    putIf: async (key, body) => {
+      objects.set(key, body);
+      return { etag: '' };
+    },
   };
   const lb = { pid: 1, admin: 'ready' as AdminState, condition: 'well' as 'well' | 'away' | 'drops' };
   const session: RuntimeSession = {
@@ -108,9 +114,11 @@ function bench() {
     log: () => {},
     readService: async () => ({ entries: [] }),
   };
-  const pass = async () =>
-    (await applyInstance(ports, fleet, table, instance, { snapshots: 'when-due' })).report;
-  return { lb, pass };
+  const pass = async () => {
+    const options = { snapshots: 'when-due' } as const;
+    return (await applyToShard(ports, table, shardOf(fleet, 0), pLimit(1), options))[0]?.report;
+  };
+  return { lb, pass, objects, ports };
 }
 
 test('a hold that its operator ended is not restored on the same process after nobody could reach it', async () => {

@@ -19,6 +19,7 @@ const FLEET: Fleet = {
   tls: {},
   instancesFrom: null,
   snapshotEveryMs: 0,
+  reportEveryMs: 0,
   shard: 50,
   timeoutMs: 5_000,
   template: null,

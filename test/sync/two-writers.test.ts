@@ -31,6 +31,7 @@ const FLEET: Fleet = {
   tls: {},
   instancesFrom: null,
   snapshotEveryMs: 60_000,
+  reportEveryMs: 0,
   shard: 50,
   timeoutMs: 5_000,
   template: { path: 'edge.cfg.j2', text: TEMPLATE },

@@ -68,6 +68,7 @@ export function startSample(size: number, shard: number, instances: number): Sam
       instancesFrom: null,
       tls: {},
       snapshotEveryMs: 60_000,
+      reportEveryMs: 0,
       timeoutMs: 5_000,
       shard: instances,
       backends,

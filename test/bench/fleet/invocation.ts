@@ -76,6 +76,7 @@ function fleetOf(ports: readonly number[], slots: number, timeoutMs: number): Fl
       instancesFrom: null,
       tls: {},
       snapshotEveryMs: 60_000,
+      reportEveryMs: 0,
       shard: 50,
       timeoutMs,
       template: null,

@@ -1,0 +1,209 @@
+/**
+ * What the passes over a shard remember, for the next ones to go on from.
+ *
+ * The last reports of a shard's instances are one object, for an object a pass and instance would cost more than
+ * everything else together. Beside it each instance has a report of its own, for people, and for the instance whose
+ * shard is another one since load balancers came or went: it is written when it says something new.
+ */
+
+import { isDeepStrictEqual } from 'node:util';
+import type { Fleet, Instance } from '../model/fleet.ts';
+import type { InstanceReport } from '../model/report.ts';
+import { reportKey, shardReportsKey } from '../store/keys.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import {
+  decodeReport,
+  decodeShardReports,
+  encodeReport,
+  encodeShardReports,
+} from '../store/report-document.ts';
+import type { SyncPorts } from './ports.ts';
+
+/** Somebody else writing this often between two of our reads is not a race any more. */
+const MOST_RACES = 20;
+
+type ReportPorts = Pick<SyncPorts, 'store' | 'log'>;
+
+/** A part of a fleet's instances: `shard` counts from 0. */
+export interface Shard {
+  readonly fleet: Fleet;
+  readonly shard: number;
+  readonly instances: readonly Instance[];
+}
+
+export interface LastReport {
+  /** False when the store could not tell; then nothing is known about what an operator held. */
+  readonly known: boolean;
+  /** Null: there is none yet, or it is not known. */
+  readonly report: InstanceReport | null;
+}
+
+export interface ShardMemory {
+  readonly of: (instance: Instance) => LastReport;
+  /** Of the object for the whole shard; null: there is none yet. */
+  readonly etag: string | null;
+  /** False: the object could not be read, so nothing may replace it. */
+  readonly known: boolean;
+}
+
+/** The shards of a fleet, in order. */
+export function shardsOf(fleet: Fleet): Shard[] {
+  const count = Math.ceil(fleet.instances.length / fleet.shard);
+  return Array.from({ length: count }, (_, shard) => shardOf(fleet, shard));
+}
+
+/** @param shard one that the fleet does not have is without instances. */
+export function shardOf(fleet: Fleet, shard: number): Shard {
+  return { fleet, shard, instances: fleet.instances.slice(shard * fleet.shard, (shard + 1) * fleet.shard) };
+}
+
+/** Never throws: what goes wrong is logged, and a pass goes on without. */
+export async function recallShard(ports: ReportPorts, shard: Shard): Promise<ShardMemory> {
+  try {
+    const { etag, reports } = await readShard(ports.store, shard);
+    const strangers = shard.instances.filter(({ name }) => !reports.has(name));
+    const own = new Map(
+      await Promise.all(
+        strangers.map(
+          async (instance): Promise<[string, LastReport]> => [
+            instance.name,
+            await recallInstance(ports, shard, instance),
+          ],
+        ),
+      ),
+    );
+    const of = ({ name }: Instance) => own.get(name) ?? { known: true, report: reports.get(name) ?? null };
+    return { of, etag, known: true };
+  } catch (failed) {
+    tell(ports, shard, failed);
+    return { of: () => ({ known: false, report: null }), etag: null, known: false };
+  }
+}
+
+export interface StoredReports {
+  /** Null: there is no such object yet. */
+  readonly etag: string | null;
+  /** By the instance's name. */
+  readonly reports: ReadonlyMap<string, InstanceReport>;
+}
+
+/** @throws StoreFailed, DocumentInvalid */
+export async function readShard(store: ObjectStore, { fleet, shard }: Shard): Promise<StoredReports> {
+  const key = shardReportsKey(fleet.name, shard);
+  const stored = await store.get(key);
+  const reports = stored === null ? [] : decodeShardReports(key, stored.body).reports;
+  return { etag: stored?.etag ?? null, reports: new Map(reports.map((report) => [report.instance, report])) };
+}
+
+/**
+ * An instance's own report; null: there is none.
+ *
+ * @throws StoreFailed, DocumentInvalid
+ */
+export async function readReport(
+  store: ObjectStore,
+  { fleet }: Shard,
+  instance: string,
+): Promise<InstanceReport | null> {
+  const key = reportKey(fleet.name, instance);
+  const stored = await store.get(key);
+  return stored === null ? null : decodeReport(key, stored.body);
+}
+
+async function recallInstance(ports: ReportPorts, shard: Shard, { name }: Instance): Promise<LastReport> {
+  try {
+    return { known: true, report: await readReport(ports.store, shard, name) };
+  } catch (failed) {
+    tell(ports, shard, failed, name);
+    return { known: false, report: null };
+  }
+}
+
+/**
+ * Writes what the pass found out, unless it is nothing new. Never throws: what goes wrong is logged.
+ *
+ * @param all also what could wait for the fleet's `report_every`, and every instance's own report.
+ */
+export async function keepReports(
+  ports: ReportPorts,
+  shard: Shard,
+  memory: ShardMemory,
+  fresh: readonly InstanceReport[],
+  { all }: { readonly all: boolean },
+): Promise<void> {
+  // Without the last report what an operator held is unknown, and writing one would forget it.
+  const known = fresh.filter((report) => memory.of(instanceOf(shard, report)).known);
+  const last = (report: InstanceReport) => memory.of(instanceOf(shard, report)).report;
+  const changed = known.filter((report) => !isDeepStrictEqual(lasting(report), lasting(last(report))));
+  if (!memory.known || changed.length === 0) return;
+  const news = changed.filter((report) => all || isNews(report, last(report)));
+  await Promise.all(news.map((report) => keepOwn(ports, shard, report)));
+  const dueMs =
+    Math.max(0, ...known.map((report) => last(report)?.observedAtMs ?? 0)) + shard.fleet.reportEveryMs;
+  const due = all || news.length > 0 || changed.some((report) => report.observedAtMs >= dueMs);
+  if (due) await keepShard(ports, shard, memory, known);
+}
+
+/** A report that only says that nothing happened again is not written again. */
+function lasting(report: InstanceReport | null): object | null {
+  return report === null ? null : { ...report, observedAtMs: 0, commands: 0 };
+}
+
+/** Anything but another generation that was applied as it should be. */
+function isNews(report: InstanceReport, last: InstanceReport | null): boolean {
+  const told = (of: InstanceReport) => ({ ...lasting(of), generation: 0, appliedAtMs: 0 });
+  return last === null || !isDeepStrictEqual(told(report), told(last));
+}
+
+async function keepOwn(ports: ReportPorts, shard: Shard, report: InstanceReport): Promise<void> {
+  try {
+    await ports.store.put(reportKey(shard.fleet.name, report.instance), encodeReport(report));
+  } catch (failed) {
+    tell(ports, shard, failed, report.instance);
+  }
+}
+
+/** A pass that looked earlier and ended later does not replace what a later one saw. */
+async function keepShard(
+  ports: ReportPorts,
+  shard: Shard,
+  memory: ShardMemory,
+  fresh: readonly InstanceReport[],
+): Promise<void> {
+  const { fleet, instances } = shard;
+  const key = shardReportsKey(fleet.name, shard.shard);
+  const ours = new Map(fresh.map((report) => [report.instance, report]));
+  let { etag } = memory;
+  let theirs = (instance: Instance) => memory.of(instance).report;
+  try {
+    for (let race = 0; race < MOST_RACES; race += 1) {
+      const reports = instances.flatMap(
+        (instance) => later(ours.get(instance.name) ?? null, theirs(instance)) ?? [],
+      );
+      const body = encodeShardReports({ version: 1, fleet: fleet.name, shard: shard.shard, reports });
+      if ((await ports.store.putIf(key, body, etag)) !== 'lost-race') return;
+      const winner = await readShard(ports.store, shard);
+      etag = winner.etag;
+      theirs = ({ name }) => winner.reports.get(name) ?? null;
+    }
+    throw new Error(`${key}: lost the race for it ${MOST_RACES} times`);
+  } catch (failed) {
+    tell(ports, shard, failed);
+  }
+}
+
+function later(one: InstanceReport | null, other: InstanceReport | null): InstanceReport | null {
+  if (one === null || other === null) return one ?? other;
+  return other.observedAtMs > one.observedAtMs ? other : one;
+}
+
+function instanceOf({ instances }: Shard, { instance }: InstanceReport): Instance {
+  const found = instances.find(({ name }) => name === instance);
+  if (found === undefined) throw new RangeError(`${instance} is not in the shard`);
+  return found;
+}
+
+function tell({ log }: ReportPorts, { fleet }: Shard, failed: unknown, instance?: string): void {
+  const where = instance === undefined ? {} : { instance };
+  log({ event: 'failed', level: 'error', fleet: fleet.name, ...where, error: String(failed) });
+}

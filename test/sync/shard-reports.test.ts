@@ -1,0 +1,174 @@
+/** What a pass remembers about a shard, and what it costs. */
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Fleet } from '../../lib/model/fleet.ts';
+import type { InstanceReport } from '../../lib/model/report.ts';
+import { reportKey, shardReportsKey } from '../../lib/store/keys.ts';
+import type { ObjectStore } from '../../lib/store/object-store.ts';
+import { decodeShardReports, encodeReport } from '../../lib/store/report-document.ts';
+import type { SyncEvent } from '../../lib/sync/ports.ts';
+import { keepReports, recallShard, shardOf, shardsOf } from '../../lib/sync/shard-reports.ts';
+import { createMemoryStore } from '../bench/memory-store.ts';
+
+const SHARD = 3;
+const WHEN_DUE = { all: false };
+
+function fleetOf(names: readonly string[], reportEveryMs = 0): Fleet {
+  return {
+    name: 'edge',
+    instances: names.map((name) => ({ name, address: { scheme: 'tcp', host: name, port: 9999 } })),
+    instancesFrom: null,
+    tls: {},
+    snapshotEveryMs: 0,
+    reportEveryMs,
+    shard: SHARD,
+    timeoutMs: 1_000,
+    template: null,
+    backends: [],
+  };
+}
+
+const NAMES = ['lb1', 'lb2', 'lb3'];
+
+function report(instance: string, differs: Partial<InstanceReport> = {}): InstanceReport {
+  return {
+    ...{
+      version: 1,
+      fleet: 'edge',
+      instance,
+      generation: 1,
+      converged: true,
+      reason: null,
+      pid: 7,
+      heldPid: 7,
+    },
+    ...{ haproxy: '3.2.1', observedAtMs: 1_000, appliedAtMs: 1_000, commands: 0, operatorHeld: [] },
+    ...{ missingSlots: [], snapshot: null },
+    ...differs,
+  };
+}
+
+function bench(fleet = fleetOf(NAMES)) {
+  const store = createMemoryStore();
+  const failures: string[] = [];
+  const ports = {
+    store,
+    log: ({ error }: SyncEvent) => void failures.push(String(error)),
+  };
+  const shard = shardOf(fleet, 0);
+  const pass = async (...reports: readonly InstanceReport[]) => {
+    const memory = await recallShard(ports, shard);
+    await keepReports(ports, shard, memory, reports, WHEN_DUE);
+  };
+  const kept = async () => {
+    const stored = await store.get(shardReportsKey('edge', 0));
+    return stored === null ? [] : decodeShardReports('k', stored.body).reports;
+  };
+  return { store, failures, ports, shard, pass, kept };
+}
+
+test('every instance is in one shard, in order', () => {
+  fc.assert(
+    fc.property(fc.nat({ max: 20 }), (count) => {
+      const fleet = fleetOf(Array.from({ length: count }, (_, index) => `lb${index}`));
+      const shards = shardsOf(fleet);
+      expect(shards.flatMap(({ instances }) => instances)).toEqual(fleet.instances);
+      expect(shards.every(({ instances }) => instances.length > 0)).toBe(true);
+    }),
+  );
+  expect(shardOf(fleetOf(NAMES), 1).instances).toEqual([]);
+});
+
+test('another generation costs one object for the whole shard, and the same one again none', async () => {
+  const { store, pass, kept } = bench();
+  await pass(...NAMES.map((name) => report(name)));
+  const { puts } = store.counts();
+  const second = NAMES.map((name) =>
+    report(name, { generation: 2, observedAtMs: 2_000, appliedAtMs: 2_000 }),
+  );
+  await pass(...second);
+  expect(await kept()).toEqual(second);
+  expect(store.counts().puts - puts).toBe(1);
+  await pass(...second.map((one) => ({ ...one, observedAtMs: 3_000 })));
+  expect(store.counts().puts - puts).toBe(1);
+});
+
+test('what is new about an instance is in its own report, too', async () => {
+  const { store, pass } = bench();
+  await pass(...NAMES.map((name) => report(name)));
+  await pass(
+    report('lb1'),
+    report('lb2', { converged: false, reason: 'it is away', pid: null }),
+    report('lb3'),
+  );
+  expect((await store.get(reportKey('edge', 'lb2')))?.body).toContain('it is away');
+});
+
+test('of two passes at once, for each instance the one that looked at it later counts', async () => {
+  const { ports, shard, kept } = bench();
+  const early = await recallShard(ports, shard);
+  const late = await recallShard(ports, shard);
+  const now = NAMES.map((name) => report(name, { pid: 8, observedAtMs: 2_000 }));
+  await keepReports(ports, shard, late, now, WHEN_DUE);
+  const before = [report('lb1', { observedAtMs: 1_500 }), report('lb2', { observedAtMs: 2_500, pid: 9 })];
+  await keepReports(ports, shard, early, before, WHEN_DUE);
+  expect((await kept()).map(({ pid }) => pid)).toEqual([8, 9, 8]);
+});
+
+test('an instance that came from another shard is remembered by its own report', async () => {
+  const { store, ports, shard, pass, kept } = bench();
+  await pass(report('lb1'), report('lb3'));
+  await store.put(reportKey('edge', 'lb2'), encodeReport(report('lb2', { heldPid: 42 })));
+  const [, second] = shard.instances;
+  if (second === undefined) throw new RangeError('three instances');
+  expect((await recallShard(ports, shard)).of(second).report?.heldPid).toBe(42);
+  await pass(report('lb1'), report('lb2', { generation: 2 }), report('lb3'));
+  expect((await kept()).map(({ instance }) => instance)).toEqual(NAMES);
+});
+
+test('reports that cannot be read are told about and never replaced', async () => {
+  const { store, failures, pass } = bench();
+  await store.put(shardReportsKey('edge', 0), 'not JSON');
+  await pass(report('lb1'));
+  expect((await store.get(shardReportsKey('edge', 0)))?.body).toBe('not JSON');
+  expect(failures[0]).toContain('shards/0.json');
+});
+
+test('one instance whose own report cannot be read stays out, and the others are kept', async () => {
+  const { store, failures, pass, kept } = bench();
+  await store.put(reportKey('edge', 'lb2'), 'not JSON');
+  await pass(...NAMES.map((name) => report(name)));
+  expect((await kept()).map(({ instance }) => instance)).toEqual(['lb1', 'lb3']);
+  expect(failures[0]).toContain('instances/lb2/report.json');
+});
+
+test('a store that fails is told about, and the pass goes on', async () => {
+  const { store, failures, shard } = bench();
+  const broken: ObjectStore = {
+    ...store,
+    putIf: async () => {
+      throw new Error('the store is away');
+    },
+  };
+  const ports = { store: broken, log: (event: object) => void failures.push(JSON.stringify(event)) };
+  const memory = await recallShard(ports, shard);
+  await keepReports(ports, shard, memory, [report('lb1')], WHEN_DUE);
+  expect(failures.join()).toContain('the store is away');
+});
+
+test('with `report_every`, only what is news is written sooner', async () => {
+  const { pass, kept } = bench(fleetOf(NAMES, 10_000));
+  const at = (seconds: number, differs: Partial<InstanceReport> = {}) =>
+    pass(report('lb1', { generation: seconds, observedAtMs: 1_000 * seconds, ...differs }));
+  await at(1);
+  await at(5);
+  expect((await kept())[0]?.generation).toBe(1);
+  await at(6, { converged: false, reason: 'it is away' });
+  expect((await kept())[0]?.generation).toBe(6);
+  await at(7);
+  await at(16);
+  expect((await kept())[0]?.generation).toBe(7);
+  await at(17);
+  expect((await kept())[0]?.generation).toBe(17);
+});

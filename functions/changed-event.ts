@@ -1,7 +1,7 @@
 /** From an HTTP request to what a Consul watch had to say, or to the refusal that tells its sender what to change. */
 
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
-import { NotHealthEntries, parseHealthEntries } from '../lib/consul/health-entries.ts';
+import { NotHealthEntries, parseHealthEntries, withoutNames } from '../lib/consul/health-entries.ts';
 import type { ServiceEntry } from '../lib/model/service-entry.ts';
 import { HttpRefusal } from './http-refusal.ts';
 import { otherWatchType } from './watch-type.ts';
@@ -47,7 +47,7 @@ function parseJson(bytes: Buffer): unknown {
 
 function readEntries(data: unknown): readonly ServiceEntry[] {
   try {
-    return parseHealthEntries(data);
+    return parseHealthEntries(data).map(withoutNames);
   } catch (cause) {
     if (!(cause instanceof NotHealthEntries)) throw cause;
     const type = otherWatchType(data);

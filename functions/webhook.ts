@@ -10,12 +10,14 @@ import middy from '@middy/core';
 import httpErrorHandler from '@middy/http-error-handler';
 import httpHeaderNormalizer from '@middy/http-header-normalizer';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import type { Fleet } from '../lib/model/fleet.ts';
 import type { ChangedMessage } from '../lib/queue/messages.ts';
 import { QueueFailed } from '../lib/queue/queue-failed.ts';
 import { readWatchBody } from './changed-event.ts';
 import { errorDocument, HttpRefusal } from './http-refusal.ts';
 import { once } from './once.ts';
 import type { OnStale } from './secrets.ts';
+import { sourceIpOf } from './source-ip.ts';
 import { createTelemetry, logStale } from './telemetry.ts';
 import { type WebhookPorts, wireWebhook } from './wiring.ts';
 
@@ -35,7 +37,10 @@ export function createWebhook(wire: (onStale: OnStale) => Promise<WebhookPorts>)
       }),
     )
     .use(httpHeaderNormalizer())
-    .handler(async (event) => receive(event, await ports()));
+    .handler(async (event) => {
+      logger.appendKeys({ sourceIp: sourceIpOf(event) });
+      return receive(event, await ports());
+    });
 }
 
 export const handler = createWebhook((onStale) => wireWebhook(undefined, onStale));
@@ -46,9 +51,7 @@ async function receive(
 ): Promise<APIGatewayProxyStructuredResultV2> {
   if (!(await ports.isAuthorized(event.headers.authorization))) throw unauthorized();
   const service = event.pathParameters?.service ?? '';
-  const fleets = ports.fleets.filter((fleet) =>
-    fleet.backends.some((backend) => backend.service === service),
-  );
+  const fleets = ports.fleets.filter((fleet) => uses(fleet, service));
   if (fleets.length === 0) throw unknownService(service);
   const { index, entries } = readWatchBody(event);
   const receivedAtMs = ports.now();
@@ -67,6 +70,11 @@ async function receive(
   logger.info('watch_received', { consulService: service, index, entries: entries.length, queued });
   metrics.addMetric('WatchesReceived', MetricUnit.Count, 1);
   return answer(202, { service, index, queued });
+}
+
+/** Also the service that its load balancers register themselves as: a new one need not wait for the next reconcile. */
+function uses({ backends, instancesFrom }: Fleet, service: string): boolean {
+  return instancesFrom?.service === service || backends.some((backend) => backend.service === service);
 }
 
 async function queueAll(ports: WebhookPorts, messages: readonly ChangedMessage[], salt: string) {
@@ -105,7 +113,7 @@ function logFailure(error: Error): void {
   }
   const { statusCode, code, why } = error;
   logger.warn('watch_refused', { status: statusCode, code, why });
-  metrics.addMetric('WatchesRefused', MetricUnit.Count, 1);
+  metrics.addMetric(statusCode < 500 ? 'WatchesRefused' : 'WebhookErrors', MetricUnit.Count, 1);
 }
 
 function answer(statusCode: number, body: object): APIGatewayProxyStructuredResultV2 {

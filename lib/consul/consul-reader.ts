@@ -6,7 +6,7 @@ import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage } fr
 import { Agent as HttpsAgent } from 'node:https';
 import Consul from 'consul';
 import type { ConsulAddress, TlsFiles } from '../model/fleet.ts';
-import type { ServiceEntry } from '../model/service-entry.ts';
+import type { HealthEntry } from '../model/service-entry.ts';
 import { ConsulFailed } from './consul-failed.ts';
 import { parseHealthEntries } from './health-entries.ts';
 import { printable } from './printable.ts';
@@ -25,7 +25,7 @@ export interface ConsulReader {
 }
 
 export interface ServiceReading {
-  readonly entries: ServiceEntry[];
+  readonly entries: HealthEntry[];
   /** `X-Consul-Index`: opaque, for it can be larger than a number holds, and goes down when Consul rebuilt its data. */
   readonly index: string | null;
 }

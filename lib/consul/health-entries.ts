@@ -4,14 +4,15 @@
  */
 
 import * as v from 'valibot';
-import type { HealthStatus, ServiceEntry } from '../model/service-entry.ts';
+import type { HealthEntry, HealthStatus, ServiceEntry } from '../model/service-entry.ts';
 import { printable } from './printable.ts';
 
 /** What we use of an entry, and nothing else: Consul adds fields with every release. */
 const HealthEntries = v.array(
   v.object({
-    Node: v.object({ Address: v.nullish(v.string(), '') }),
+    Node: v.object({ Node: v.nullish(v.string(), ''), Address: v.nullish(v.string(), '') }),
     Service: v.object({
+      ID: v.nullish(v.string(), ''),
       Address: v.nullish(v.string(), ''),
       Port: v.pipe(v.number(), v.finite()),
       Tags: v.nullish(v.array(v.string()), []),
@@ -49,14 +50,14 @@ export class NotHealthEntries extends Error {
  * Reads health entries, in Consul's order.
  *
  * Accepted: any array of entries, `[]` too (which also a `checks` or an `event` watch may send: an empty array does
- * not say what it is empty of), with unknown fields, and without `Tags`, `Weights`, `Checks` or an address.
- * Neither addresses nor ports are judged here; see reading.ts.
+ * not say what it is empty of), with unknown fields, and without names, `Tags`, `Weights`, `Checks` or an
+ * address. Neither names nor addresses nor ports are judged here; see reading.ts and instances.ts.
  *
  * @param data parsed JSON.
  * @throws NotHealthEntries for anything else, such as what watches of other types send; one entry that cannot be
  *   read spoils all, for Consul does not write such a thing.
  */
-export function parseHealthEntries(data: unknown): ServiceEntry[] {
+export function parseHealthEntries(data: unknown): HealthEntry[] {
   const parsed = v.safeParse(HealthEntries, data, { abortEarly: true, abortPipeEarly: true });
   if (!parsed.success) throw new NotHealthEntries(describe(data, parsed.issues[0]));
   return parsed.output.map(({ Node, Service, Checks }) => ({
@@ -65,7 +66,14 @@ export function parseHealthEntries(data: unknown): ServiceEntry[] {
     tags: Service.Tags,
     status: worstOf(Checks),
     weights: { passing: Service.Weights.Passing, warning: Service.Weights.Warning },
+    node: Node.Node,
+    id: Service.ID,
   }));
+}
+
+/** Without whose registration it is: for a message, which is billed by its size. */
+export function withoutNames({ node: _, id: __, ...entry }: HealthEntry): ServiceEntry {
+  return entry;
 }
 
 /**

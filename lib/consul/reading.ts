@@ -5,9 +5,8 @@
 
 import { type Endpoint, type EndpointAddress, endpointKey, type Refusal } from '../model/endpoint.ts';
 import type { BackendPolicy } from '../model/fleet.ts';
-import { parseIpAddress } from '../model/ip-address.ts';
 import type { HealthStatus, LeavingEndpoint, Reading, ServiceEntry } from '../model/service-entry.ts';
-import { printable } from './printable.ts';
+import { entryAddress } from './entry-address.ts';
 
 type Policy = Pick<BackendPolicy, 'tags' | 'include' | 'weights'>;
 
@@ -18,7 +17,6 @@ type Candidate = EndpointAddress & { readonly rank: number } & (
   );
 
 const HEAVIEST = 256;
-const LONGEST_SHOWN = 100;
 
 /**
  * Reads Consul's entries as one backend's policy asks. No entries: everything empty.
@@ -29,8 +27,8 @@ const LONGEST_SHOWN = 100;
  *   leaving one), then the highest weight.
  * - Weights are those of the entry's status, 256 at most; something that is no weight (negative, a fraction)
  *   counts as 1, Consul's default. Either is said in a notice. With `weights: false` every weight is 1.
- * - Refused is an address that is not one unicast IP address and a port that is not an integer from 1 to 65535,
- *   except of entries without the tags: these are not this backend's to complain about.
+ * - Refused is what `entryAddress` refuses, except of entries without the tags: these are not this backend's to
+ *   complain about.
  *
  * Everything is sorted and free of duplicates.
  */
@@ -38,9 +36,9 @@ export function readEndpoints(entries: readonly ServiceEntry[], policy: Policy):
   const best = new Map<string, Candidate>();
   const refused = new Map<string, Refusal>();
   for (const entry of entries) {
-    const at = checkedAddress(entry);
-    if (typeof at === 'string') {
-      if (hasTags(entry, policy)) addRefusal(refused, entry, at);
+    const at = entryAddress(entry);
+    if ('reason' in at) {
+      if (hasTags(entry, policy)) refused.set(JSON.stringify([at.address, at.port, at.reason]), at);
       continue;
     }
     const candidate = judge(entry, at, policy);
@@ -61,24 +59,6 @@ export function readEndpoints(entries: readonly ServiceEntry[], policy: Policy):
     }
   }
   return { endpoints, leaving, refused: sortedByKey(refused).map(([, refusal]) => refusal), notices };
-}
-
-/** The entry's place in canonical form, or why it has none. */
-function checkedAddress(entry: ServiceEntry): EndpointAddress | string {
-  if (entry.address === '') return 'neither the service nor its node has an address';
-  const address = parseIpAddress(entry.address);
-  if (typeof address !== 'string') return address.refused;
-  const { port } = entry;
-  if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    return 'the port is not an integer from 1 to 65535';
-  return { address, port };
-}
-
-function addRefusal(refused: Map<string, Refusal>, entry: ServiceEntry, reason: string): void {
-  const address = printable(entry.address, LONGEST_SHOWN);
-  // JSON has neither NaN nor infinity nor -0, and a refusal is stored.
-  const port = Number.isFinite(entry.port) ? entry.port + 0 : 0;
-  refused.set(JSON.stringify([address, port, reason]), { address, port, reason });
 }
 
 function hasTags(entry: ServiceEntry, policy: Policy): boolean {

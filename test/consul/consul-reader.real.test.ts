@@ -39,7 +39,7 @@ test('a service that Consul does not know has no entries, and an index all the s
   expect(index).toMatch(/^\d+$/);
 });
 
-test('a registration comes back with address, port, tags, weights and status', async () => {
+test('a registration comes back with address, port, tags, weights, status and its names', async () => {
   await registered('plain', {
     Address: '10.0.0.1',
     Port: 8080,
@@ -54,6 +54,7 @@ test('a registration comes back with address, port, tags, weights and status', a
       tags: ['web', 'eu'],
       status: 'passing',
       weights: { passing: 10, warning: 2 },
+      ...{ node: 'local', id: 'plain-0' },
     },
   ]);
   expect(Number(index)).toBeGreaterThan(0);

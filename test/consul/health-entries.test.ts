@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { NotHealthEntries, parseHealthEntries } from '../../lib/consul/health-entries.ts';
+import { NotHealthEntries, parseHealthEntries, withoutNames } from '../../lib/consul/health-entries.ts';
 
 interface CheckOf {
   readonly CheckID: string;
@@ -25,16 +25,19 @@ function entry(service: object, checks: readonly CheckOf[] | null = [], node: ob
 
 const serf = { CheckID: 'serfHealth', Status: 'passing' };
 
-test('an entry is trimmed to address, port, tags, status and weights', () => {
-  expect(parseHealthEntries([entry({ Weights: { Passing: 10, Warning: 2 } }, [serf])])).toEqual([
-    {
-      address: '10.0.0.1',
-      port: 8080,
-      tags: ['web'],
-      status: 'passing',
-      weights: { passing: 10, warning: 2 },
-    },
-  ]);
+test('an entry is trimmed to address, port, tags, status, weights and its names; for a message without these', () => {
+  const [read, ...none] = parseHealthEntries([entry({ Weights: { Passing: 10, Warning: 2 } }, [serf])]);
+  if (read === undefined) throw new Error('no entry');
+  expect(none).toEqual([]);
+  const trimmed = {
+    address: '10.0.0.1',
+    port: 8080,
+    tags: ['web'],
+    status: 'passing',
+    weights: { passing: 10, warning: 2 },
+  };
+  expect(read).toEqual({ ...trimmed, node: 'node1', id: 'web1' });
+  expect(withoutNames(read)).toEqual(trimmed);
 });
 
 test('no entries are no entries', () => {
@@ -51,10 +54,13 @@ test.each([
 test('what neither the service nor the node has is empty, and what is optional has Consul’s defaults', () => {
   const bare = { Node: { Node: 'node1' }, Service: { ID: 'web1', Port: 1 } };
   expect(parseHealthEntries([bare])).toEqual([
-    { address: '', port: 1, tags: [], status: 'passing', weights: { passing: 1, warning: 1 } },
+    {
+      ...{ address: '', port: 1, tags: [], status: 'passing', weights: { passing: 1, warning: 1 } },
+      ...{ node: 'node1', id: 'web1' },
+    },
   ]);
   const nulls = { Node: { Address: null }, Service: { Port: 1, Tags: null, Weights: null }, Checks: null };
-  expect(parseHealthEntries([nulls])).toEqual(parseHealthEntries([bare]));
+  expect(parseHealthEntries([nulls])).toEqual([{ ...parseHealthEntries([bare])[0], node: '', id: '' }]);
 });
 
 test('hostile strings come through as they are: judging them is the reading’s business', () => {

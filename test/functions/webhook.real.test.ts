@@ -17,7 +17,7 @@ fleets:
       be_template: { service: my-cluster, server: websrv, slots: 10 }
       be_api: { service: api, server: api, slots: 10 }
   inner:
-    instances: { lb2: tcp://127.0.0.1:9999 }
+    instances: { consul: { service: haproxy-runtime, scheme: tcp } }
     backends:
       be_inner: { service: my-cluster, server: srv, slots: 10 }
 `;
@@ -51,6 +51,7 @@ describe('a post that is accepted', () => {
       queued: [queuedFor('edge'), queuedFor('inner')],
     });
     const messages = await environment.takeMessages();
+    const plain = { status: 'passing', weights: { passing: 1, warning: 1 } };
     const message = {
       version: 1,
       kind: 'changed',
@@ -58,8 +59,8 @@ describe('a post that is accepted', () => {
       index: '4242',
       receivedAtMs: expect.any(Number),
       entries: [
-        expect.objectContaining({ address: '10.0.0.1', port: 8080, status: 'passing' }),
-        expect.objectContaining({ address: '10.0.0.2', port: 80, tags: ['web'] }),
+        { ...plain, address: '10.0.0.1', port: 8080, tags: [] },
+        { ...plain, address: '10.0.0.2', port: 80, tags: ['web'] },
       ],
     };
     expect(messages).toHaveLength(2);
@@ -74,6 +75,12 @@ describe('a post that is accepted', () => {
   test('leaves the fleets alone that do not use the service', async () => {
     await post({ service: 'api' });
     expect(await environment.takeMessages()).toMatchObject([{ fleet: 'edge', service: 'api' }]);
+  });
+
+  test('may be of the service that a fleet finds its load balancers by', async () => {
+    const { status } = await post({ service: 'haproxy-runtime' });
+    expect(status).toBe(202);
+    expect(await environment.takeMessages()).toMatchObject([{ fleet: 'inner', service: 'haproxy-runtime' }]);
   });
 
   test('is one message when three agents post the same event, in whatever order', async () => {

@@ -13,14 +13,22 @@ import { SessionLost } from './errors.ts';
 import type { Conversation } from './prompt-mode.ts';
 import { ReplyDecoder } from './reply-decoder.ts';
 
-/** Lines without a reply. A line is at most 1.5 kB (`add server`), most are below 100 bytes: a window fills no buffer. */
-const WINDOW = 128;
+/**
+ * Lines without a reply, and how few of them are left when more are written: many lines in one write cost less than one
+ * for each reply. (Measured with 4,000 commands: 53 ms of processor time with 128 lines and a write for each chunk of
+ * replies, 30 ms so, and no less with more.)
+ */
+const WINDOW = { most: 1_024, refill: 512 };
 /** How long HAProxy may take to close the connection after `quit`. */
 const CLOSE_GRACE_MS = 250;
 
-interface WaitingLine {
-  readonly line: string;
-  resolve(reply: string): void;
+/** Lines that were asked together, and are answered together. */
+interface Question {
+  readonly lines: readonly string[];
+  /** How many of them were written. */
+  written: number;
+  readonly replies: string[];
+  resolve(replies: string[]): void;
   reject(error: SessionLost): void;
 }
 
@@ -28,8 +36,10 @@ export class Pipeline {
   readonly #stream: Duplex;
   readonly #conversation: Conversation;
   readonly #decoder = new ReplyDecoder();
-  readonly #written: WaitingLine[] = [];
-  readonly #unwritten: WaitingLine[] = [];
+  /** Without an answer, in the order in which they were asked. */
+  readonly #questions: Question[] = [];
+  /** Lines that were written and have no reply. */
+  #outstanding = 0;
   /** Why the conversation is over; undefined while it goes on. */
   #over: string | undefined;
   #closed: Promise<void> | undefined;
@@ -57,11 +67,11 @@ export class Pipeline {
     if (this.#over !== undefined) {
       return Promise.reject(new SessionLost(this.#conversation.address, this.#over, 0));
     }
-    const replies = lines.map(
-      (line) => new Promise<string>((resolve, reject) => this.#unwritten.push({ line, resolve, reject })),
-    );
-    this.#write();
-    return Promise.all(replies);
+    if (lines.length === 0) return Promise.resolve([]);
+    return new Promise((resolve, reject) => {
+      this.#questions.push({ lines, written: 0, replies: [], resolve, reject });
+      this.#write();
+    });
   }
 
   /** Says `quit` and ends the stream; gives up what waits. Never throws; a second call waits for the first. */
@@ -71,10 +81,17 @@ export class Pipeline {
   }
 
   #write(): void {
-    const next = this.#unwritten.splice(0, WINDOW - this.#written.length);
-    if (next.length === 0) return;
-    this.#written.push(...next);
-    this.#stream.write(next.map(({ line }) => `${line}\n`).join(''));
+    if (this.#outstanding > WINDOW.refill) return;
+    let text = '';
+    for (const question of this.#questions) {
+      const room = WINDOW.most - this.#outstanding;
+      if (room === 0) break;
+      const next = question.lines.slice(question.written, question.written + room);
+      for (const line of next) text += `${line}\n`;
+      question.written += next.length;
+      this.#outstanding += next.length;
+    }
+    if (text !== '') this.#stream.write(text);
   }
 
   #receive(chunk: Buffer): void {
@@ -88,9 +105,14 @@ export class Pipeline {
   }
 
   #answer(reply: string): void {
-    const waiting = this.#written.shift();
-    if (waiting === undefined) throw new Error('HAProxy answered what was not asked');
-    waiting.resolve(reply);
+    const [question] = this.#questions;
+    if (question === undefined || this.#outstanding === 0)
+      throw new Error('HAProxy answered what was not asked');
+    this.#outstanding -= 1;
+    question.replies.push(reply);
+    if (question.replies.length < question.lines.length) return;
+    this.#questions.shift();
+    question.resolve(question.replies);
   }
 
   readonly #onAbort = () => {
@@ -107,8 +129,8 @@ export class Pipeline {
   #giveUp(why: string, cause?: unknown): void {
     this.#over = why;
     this.#conversation.signal.removeEventListener('abort', this.#onAbort);
-    const lost = new SessionLost(this.#conversation.address, why, this.#written.length, cause);
-    for (const waiting of [...this.#written.splice(0), ...this.#unwritten.splice(0)]) waiting.reject(lost);
+    const lost = new SessionLost(this.#conversation.address, why, this.#outstanding, cause);
+    for (const question of this.#questions.splice(0)) question.reject(lost);
   }
 
   async #close(): Promise<void> {

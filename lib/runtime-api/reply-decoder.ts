@@ -8,6 +8,8 @@
  * Does no I/O: feed it chunks cut anywhere, even inside a UTF-8 character or inside the end of a reply.
  */
 
+import { StringDecoder } from 'node:string_decoder';
+
 /** What ends a reply; also the whole answer to `prompt`. */
 export const REPLY_END = '\n> ';
 
@@ -16,13 +18,14 @@ const LARGEST_REPLY = 16 * 1024 * 1024;
 
 export class ReplyDecoder {
   readonly #largest: number;
-  /** Chunks of the reply that is still coming in; they do not contain {@link REPLY_END}. */
-  #received: Buffer[] = [];
+  readonly #utf8 = new StringDecoder('utf8');
+  /** Text of the reply that is still coming in; it does not contain {@link REPLY_END}. */
+  #received: string[] = [];
   #size = 0;
-  /** The last bytes received, which may be the beginning of {@link REPLY_END}. */
-  #tail: Uint8Array = Buffer.alloc(0);
+  /** The last characters received, which may be the beginning of {@link REPLY_END}. */
+  #tail = '';
 
-  /** @param largest bytes that may wait for the end of their reply. */
+  /** @param largest characters that may wait for the end of their reply. */
   constructor(largest: number = LARGEST_REPLY) {
     this.#largest = largest;
   }
@@ -34,16 +37,16 @@ export class ReplyDecoder {
    * @throws RangeError when a reply does not end within the ceiling; the decoder is of no use after that.
    */
   push(chunk: Uint8Array): string[] {
-    const bytes = Buffer.concat([this.#tail, chunk]);
-    const replies: string[] = [];
-    let start = 0;
-    for (;;) {
-      const end = bytes.indexOf(REPLY_END, start);
-      if (end === -1) break;
-      replies.push(this.#complete(bytes.subarray(start, end)));
-      start = end + REPLY_END.length;
+    const [first = '', ...others] = (this.#tail + this.#utf8.write(chunk)).split(REPLY_END);
+    const rest = others.pop();
+    if (rest === undefined) {
+      this.#keep(first);
+      return [];
     }
-    this.#keep(bytes.subarray(start));
+    const replies = [[...this.#received, first].join(''), ...others];
+    this.#received = [];
+    this.#size = 0;
+    this.#keep(rest);
     return replies;
   }
 
@@ -52,20 +55,13 @@ export class ReplyDecoder {
     return this.#size + this.#tail.length === 0;
   }
 
-  #complete(last: Buffer): string {
-    const reply = Buffer.concat([...this.#received, last]).toString('utf8');
-    this.#received = [];
-    this.#size = 0;
-    return reply;
-  }
-
-  #keep(rest: Buffer): void {
+  #keep(rest: string): void {
     const body = Math.max(0, rest.length - (REPLY_END.length - 1));
-    if (body > 0) this.#received.push(rest.subarray(0, body));
+    if (body > 0) this.#received.push(rest.slice(0, body));
     this.#size += body;
-    this.#tail = rest.subarray(body);
+    this.#tail = rest.slice(body);
     if (this.#size + this.#tail.length > this.#largest) {
-      throw new RangeError(`a reply did not end within ${this.#largest} bytes`);
+      throw new RangeError(`a reply did not end within ${this.#largest} characters`);
     }
   }
 }

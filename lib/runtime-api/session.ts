@@ -1,7 +1,7 @@
 /** A session with one HAProxy process, over any stream of bytes. */
 
 import type { Duplex } from 'node:stream';
-import { encodeChange } from './commands/change.ts';
+import { encodeChange, readOutcome } from './commands/change.ts';
 import type { CommandCodec } from './commands/codec.ts';
 import { showCliLevel } from './commands/show-cli-level.ts';
 import { showInfo } from './commands/show-info.ts';
@@ -29,9 +29,8 @@ export async function startSession(stream: Duplex, conversation: Conversation): 
   return {
     /** Every command is encoded before the first is written, so that a RangeError means that nothing was sent. */
     async send(commands) {
-      const changes = commands.map(encodeChange);
-      const replies = await pipeline.ask(changes.map(({ line }) => line));
-      return changes.map((change, index) => change.read(replies[index] ?? ''));
+      const replies = await pipeline.ask(commands.map(encodeChange));
+      return commands.map((command, index) => readOutcome(command, replies[index] ?? ''));
     },
 
     async readServers(backend) {

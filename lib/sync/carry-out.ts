@@ -6,6 +6,7 @@ import type { ObservedServer } from '../model/observed.ts';
 import type { Plan, Problem, Stage, Step } from '../model/plan.ts';
 import type { RuntimeSession, ServersState } from '../runtime-api/runtime-session.ts';
 import { addServers } from './add-servers.ts';
+import { BySlot, observedBySlot } from './by-slot.ts';
 import { slotsInUse, waitForRequests } from './former-connections.ts';
 
 /**
@@ -38,9 +39,9 @@ export async function carryOut(
   plan: Plan,
   before: ServersState,
 ): Promise<CarriedOut> {
-  const failed = new Map<string, Problem>();
+  const failed = new BySlot<Problem>();
   const fail = (step: Step, reason: string) => {
-    failed.set(nameOf(step), { backend: step.backend, slot: step.slot, reason });
+    failed.set(step, { backend: step.backend, slot: step.slot, reason });
   };
   const wanted = wantedBackends(plan);
   const missingSlots: string[] = [];
@@ -51,13 +52,13 @@ export async function carryOut(
     const added = await addServers(session, steps);
     commands += added.commands;
     for (const [step, problem] of added.refused) {
-      failed.set(nameOf(step), problem);
-      missingSlots.push(nameOf(step));
+      failed.set(step, problem);
+      missingSlots.push(`${step.backend}/${step.slot}`);
     }
   };
 
   const send = async (stage: Stage) => {
-    const due = stage.steps.filter((step) => !failed.has(nameOf(step)));
+    const due = stage.steps.filter((step) => !failed.has(step));
     const possible = await withoutBusy(session, due);
     const steps = keepRotation({ ...stage, steps: possible }, wanted, state.servers, fail);
     if (steps.length === 0) return;
@@ -67,29 +68,25 @@ export async function carryOut(
       steps.filter((step) => !isAddition(step)),
       fail,
     );
-    const accepted = steps.filter((step) => !failed.has(nameOf(step)));
-    state = await readBack(session, accepted);
-    const seen = byName(state.servers);
+    const accepted = steps.filter((step) => !failed.has(step));
+    const read = await readBack(session, accepted);
+    state = read.state;
     for (const step of accepted) {
-      const difference = differenceOf(step, seen.get(nameOf(step)));
+      const difference = differenceOf(step, read.servers.get(step));
       if (difference !== null) fail(step, `read back ${difference}`);
     }
   };
 
-  const late = new Set<string>();
+  const late = new BySlot<number>();
   const lateStages: Stage[] = [];
   for (const stage of plan.stages) {
-    for (const slot of (await slotsInUse(session, haproxy, stage.steps)).keys()) late.add(slot);
-    lateStages.push({ ...stage, steps: stage.steps.filter((step) => late.has(nameOf(step))) });
-    await send({ ...stage, steps: stage.steps.filter((step) => !late.has(nameOf(step))) });
+    for (const [slot, count] of await slotsInUse(session, haproxy, stage.steps)) late.set(slot, count);
+    lateStages.push({ ...stage, steps: stage.steps.filter((step) => late.has(step)) });
+    await send({ ...stage, steps: stage.steps.filter((step) => !late.has(step)) });
   }
   for (const stage of lateStages) {
-    const inUse = await waitForRequests(session, haproxy, stage.steps);
-    for (const step of stage.steps) {
-      const count = inUse.get(nameOf(step)) ?? 0;
-      if (count > 0)
-        fail(step, `${count} connections to its former endpoint are in use; it waits for their end`);
-    }
+    for (const [step, count] of await waitForRequests(session, haproxy, stage.steps))
+      fail(step, `${count} connections to its former endpoint are in use; it waits for their end`);
     await send(stage);
   }
   return { state, commands, problems: [...new Set(failed.values())], missingSlots };
@@ -101,13 +98,11 @@ function isAddition(step: Step): boolean {
 
 /** Leaves out what is only for servers without sessions and has some. */
 async function withoutBusy(session: RuntimeSession, steps: readonly Step[]): Promise<readonly Step[]> {
-  const idle = new Set<string>();
+  const sessions = new BySlot<number>();
   for (const backend of new Set(steps.filter((step) => step.whenIdle).map((step) => step.backend))) {
-    for (const [server, count] of await session.readSessions(backend)) {
-      if (count === 0) idle.add(`${backend}/${server}`);
-    }
+    for (const [slot, count] of await session.readSessions(backend)) sessions.set({ backend, slot }, count);
   }
-  return steps.filter((step) => step.whenIdle !== true || idle.has(nameOf(step)));
+  return steps.filter((step) => step.whenIdle !== true || sessions.get(step) === 0);
 }
 
 /** Returns how many commands it sent. */
@@ -160,13 +155,18 @@ function keepRotation(
   });
 }
 
-async function readBack(session: RuntimeSession, steps: readonly Step[]): Promise<ServersState> {
+interface ReadBack {
+  readonly state: ServersState;
+  readonly servers: BySlot<ObservedServer>;
+}
+
+async function readBack(session: RuntimeSession, steps: readonly Step[]): Promise<ReadBack> {
   const deadlineMs = performance.now() + ADDRESS_SETTLES_MS;
   for (;;) {
     const state = await session.readServers();
-    const seen = byName(state.servers);
-    const moving = steps.some((step) => isMoving(step, seen.get(nameOf(step))));
-    if (!moving || performance.now() > deadlineMs) return state;
+    const servers = observedBySlot(state.servers);
+    const moving = steps.some((step) => isMoving(step, servers.get(step)));
+    if (!moving || performance.now() > deadlineMs) return { state, servers };
     await sleep(LOOK_AGAIN_MS);
   }
 }
@@ -188,12 +188,4 @@ function differenceOf({ expect }: Step, seen: ObservedServer | undefined): strin
   if (weight !== seen.weight) return `weight ${seen.weight} instead of ${weight}`;
   if ((expect.healthCheck ?? seen.healthCheck) !== seen.healthCheck) return 'its health checks do not run';
   return (expect.agentCheck ?? seen.agentCheck) === seen.agentCheck ? null : 'its agent checks do not run';
-}
-
-function byName(servers: readonly ObservedServer[]): Map<string, ObservedServer> {
-  return new Map(servers.map((server) => [`${server.backend}/${server.server}`, server]));
-}
-
-function nameOf({ backend, slot }: Pick<Step, 'backend' | 'slot'>): string {
-  return `${backend}/${slot}`;
 }

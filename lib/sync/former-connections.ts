@@ -16,10 +16,8 @@ import type { RuntimeSession } from '../runtime-api/runtime-session.ts';
 const REQUESTS_END_MS = 1_000;
 const LOOK_AGAIN_MS = 2;
 
-/** By `backend/server`: how many connections of the former tenant are in use. Only slots with any. */
-export type SlotsInUse = ReadonlyMap<string, number>;
-
-const NONE: SlotsInUse = new Map();
+/** Of the former tenant, for a slot: how many connections are in use. Only slots with any. */
+export type SlotInUse = readonly [Step, number];
 
 /**
  * Which of the steps' slots must not change hands yet.
@@ -30,23 +28,20 @@ export async function slotsInUse(
   session: RuntimeSession,
   haproxy: string,
   steps: readonly Step[],
-): Promise<SlotsInUse> {
+): Promise<readonly SlotInUse[]> {
   const changing = steps.filter((step) => step.changesHands === true);
-  if (changing.length === 0 || capabilitiesOf(haproxy).forgetsFormerAddress) return NONE;
-  const backends = [...new Set(changing.map((step) => step.backend))];
-  const used = await Promise.all(
-    backends.map(async (backend) => ({ backend, servers: await session.readUsedConnections(backend) })),
+  if (changing.length === 0 || capabilitiesOf(haproxy).forgetsFormerAddress) return [];
+  const byBackend = Map.groupBy(changing, (step) => step.backend);
+  const busy = await Promise.all(
+    [...byBackend].map(async ([backend, own]) => {
+      const used = await session.readUsedConnections(backend);
+      return own.flatMap((step): SlotInUse[] => {
+        const count = used.get(step.slot) ?? 0;
+        return count > 0 ? [[step, count]] : [];
+      });
+    }),
   );
-  const counts = new Map(
-    used.flatMap(({ backend, servers }) =>
-      [...servers].map(([server, count]): [string, number] => [`${backend}/${server}`, count]),
-    ),
-  );
-  const busy = changing.flatMap(({ backend, slot }): [string, number][] => {
-    const count = counts.get(`${backend}/${slot}`) ?? 0;
-    return count > 0 ? [[`${backend}/${slot}`, count]] : [];
-  });
-  return new Map(busy);
+  return busy.flat();
 }
 
 /** Waits for the requests under way on the steps' slots, for a while. Returns the slots that are in use even so. */
@@ -54,11 +49,11 @@ export async function waitForRequests(
   session: RuntimeSession,
   haproxy: string,
   steps: readonly Step[],
-): Promise<SlotsInUse> {
+): Promise<readonly SlotInUse[]> {
   const deadlineMs = performance.now() + REQUESTS_END_MS;
   for (;;) {
     const inUse = await slotsInUse(session, haproxy, steps);
-    if (inUse.size === 0 || performance.now() > deadlineMs) return inUse;
+    if (inUse.length === 0 || performance.now() > deadlineMs) return inUse;
     await sleep(LOOK_AGAIN_MS);
   }
 }

@@ -7,6 +7,7 @@ import type { Plan } from '../model/plan.ts';
 import { type SlotTable, slotName } from '../model/slot-table.ts';
 import { planInstance } from '../plan/plan-instance.ts';
 import type { RuntimeSession, ServersState } from '../runtime-api/runtime-session.ts';
+import { observedBySlot } from './by-slot.ts';
 import type { LastReport } from './shard-reports.ts';
 
 export interface PlannedInstance {
@@ -42,12 +43,13 @@ export async function planOverSession(
  * for each such backend.
  */
 async function readSessions(session: RuntimeSession, table: SlotTable, servers: readonly ObservedServer[]) {
-  const present = new Map(servers.map((seen) => [`${seen.backend}/${seen.server}`, seen]));
+  const present = observedBySlot(servers);
   const backends = Object.entries(table.backends)
     .filter(([name, backend]) =>
       backend.slots.some((slot, index) => {
-        const seen = present.get(`${name}/${slotName(backend, index + 1)}`);
-        return seen !== undefined && (slot.state === 'draining' || (slot.state === 'free' && seen.forcedId));
+        if (slot.state === 'serving') return false;
+        const seen = present.get({ backend: name, slot: slotName(backend, index + 1) });
+        return seen !== undefined && (slot.state === 'draining' || seen.forcedId);
       }),
     )
     .map(([name]) => name);

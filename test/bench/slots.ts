@@ -192,7 +192,7 @@ async function commandsOf(bench: Bench): Promise<string[]> {
       ...{ servers, able, heldBefore: [], sessions: new Map() },
     });
     return plan.stages.flatMap(({ steps }) =>
-      steps.flatMap(({ commands }) => commands.map((one) => encodeChange(one).line)),
+      steps.flatMap(({ commands }) => commands.map((one) => encodeChange(one))),
     );
   } finally {
     await session.close();

@@ -201,12 +201,13 @@ describe.each(await haproxyVersions())('HAProxy $version', ({ version, path: bin
     const session = await sessionWith(doomed);
     process.kill(doomed.pid, 'SIGSTOP');
     const sent = session.send(
-      Array.from({ length: 1_000 }, () => setAddr('addresses', 'websrv1', '127.0.0.9', 80)),
+      Array.from({ length: 5_000 }, () => setAddr('addresses', 'websrv1', '127.0.0.9', 80)),
     );
+    // How many HAProxy answered before it stood still is its own affair.
     const told = expect(sent).rejects.toMatchObject({
       code: 'RUNTIME_API_SESSION_LOST',
       address: `unix://${doomed.socket}`,
-      outstanding: 128,
+      outstanding: expect.toSatisfy((count: number) => count > 512 && count <= 1_024),
     });
     await doomed.kill();
     await told;

@@ -9,27 +9,44 @@ import { setAddr } from './set-addr.ts';
 import { setState } from './set-state.ts';
 import { setWeight } from './set-weight.ts';
 
-/** A change in words, with the reader of the reply to exactly these words. */
-export interface EncodedChange {
-  readonly line: string;
-  read(reply: string): CommandOutcome;
-}
-
-/** @throws RangeError when a value must not go on the wire; see the command's own file. */
-export function encodeChange(change: RuntimeCommand): EncodedChange {
+/**
+ * The one line to send.
+ *
+ * @throws RangeError when a value must not go on the wire; see the command's own file.
+ */
+export function encodeChange(change: RuntimeCommand): string {
   switch (change.kind) {
     case 'set-addr':
-      return { line: setAddr.encode(change), read: (reply) => setAddr.read(change, reply) };
+      return setAddr.encode(change);
     case 'set-state':
-      return { line: setState.encode(change), read: (reply) => setState.read(change, reply) };
+      return setState.encode(change);
     case 'set-weight':
-      return { line: setWeight.encode(change), read: (reply) => setWeight.read(change, reply) };
+      return setWeight.encode(change);
     case 'add-server':
-      return { line: addServer.encode(change), read: (reply) => addServer.read(change, reply) };
+      return addServer.encode(change);
     case 'enable-health':
     case 'enable-agent':
-      return { line: enableCheck.encode(change), read: (reply) => enableCheck.read(change, reply) };
+      return enableCheck.encode(change);
     case 'del-server':
-      return { line: delServer.encode(change), read: (reply) => delServer.read(change, reply) };
+      return delServer.encode(change);
+  }
+}
+
+/** What the reply to exactly that line means. */
+export function readOutcome(change: RuntimeCommand, reply: string): CommandOutcome {
+  switch (change.kind) {
+    case 'set-addr':
+      return setAddr.read(change, reply);
+    case 'set-state':
+      return setState.read(change, reply);
+    case 'set-weight':
+      return setWeight.read(change, reply);
+    case 'add-server':
+      return addServer.read(change, reply);
+    case 'enable-health':
+    case 'enable-agent':
+      return enableCheck.read(change, reply);
+    case 'del-server':
+      return delServer.read(change, reply);
   }
 }

@@ -111,14 +111,16 @@ function collectOutput(child: ChildProcess): Pick<StartedProcess, 'outputFromNow
   let total = 0;
   const keep = (chunk: string) => {
     total += chunk.length;
-    kept = (kept + chunk).slice(-keptOutput);
+    kept += chunk;
+    // Not at every chunk: HAProxy writes a line for each server that changes.
+    if (kept.length > 2 * keptOutput) kept = kept.slice(-keptOutput);
   };
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', keep);
     if (stream instanceof Socket) stream.unref();
   }
   return {
-    all: () => kept,
+    all: () => kept.slice(-keptOutput),
     outputFromNow() {
       const from = total;
       return () => (total === from ? '' : kept.slice(from - total));

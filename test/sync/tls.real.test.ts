@@ -38,8 +38,8 @@ function recommended({ serverPem, ca }: Certificates) {
     const local = SNIPPET.replace('/var/lib/haproxy/hitless.sock user haproxy group haproxy', socket)
       .replace('unix@/hitless.sock', `unix@${socket}`)
       .replace('10.0.1.12:9443 ssl', `127.0.0.1:${tlsRuntime?.port} ssl`)
-      .replace('/etc/haproxy/runtime.pem', serverPem)
-      .replace('/etc/haproxy/hitless-ca.pem', ca);
+      .replace('/etc/haproxy/tls/server.pem', serverPem)
+      .replace('/etc/haproxy/tls/clients.pem', ca);
     return `${local}
 defaults
   mode http

@@ -9,8 +9,8 @@ import { countInstances, countPass } from './functions/pass-metrics.ts';
 import { createTelemetry } from './functions/telemetry.ts';
 const slots = [{ state: 'free', freedAtMs: 0, last: null }];
 const backend = { service: 's', server: 'srv', slots, departures: [], refused: [] };
-countInstances('edge', []);
-countPass('edge', { table: { backends: { be: backend } }, consulFailures: 0, tookMs: 1, propagationMs: 1 });
+countInstances('edge', [{ report: { converged: true, commands: 1 }, propagationMs: 7 }]);
+countPass('edge', { table: { backends: { be: backend } }, consulFailures: 0, tookMs: 1 });
 for (const [name, ...metrics] of ${JSON.stringify([
   ['webhook', 'WatchesReceived', 'WatchesRefused', 'WebhookErrors'],
   ['worker', 'MessagesReceived', 'MessagesFailed'],

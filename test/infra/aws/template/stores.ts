@@ -44,10 +44,10 @@ export function storesHold(template: () => Template): void {
   });
 
   describe('the bucket', () => {
-    test('is versioned, encrypted, closed to the public, and stays when the stack goes', () => {
+    test('is versioned, encrypted, closed to the public, and stays when the stack goes, but not when it never came to be', () => {
       const { DeletionPolicy, UpdateReplacePolicy, Properties } = template().Resources.Bucket ?? {};
       expect({ DeletionPolicy, UpdateReplacePolicy }).toEqual({
-        DeletionPolicy: 'Retain',
+        DeletionPolicy: 'RetainExceptOnCreate',
         UpdateReplacePolicy: 'Retain',
       });
       expect(Properties).toMatchObject({
@@ -64,7 +64,7 @@ export function storesHold(template: () => Template): void {
           RestrictPublicBuckets: true,
         },
       });
-      expect(template().Resources.BucketPolicy?.DeletionPolicy).toBe('Retain');
+      expect(template().Resources.BucketPolicy?.DeletionPolicy).toBe('RetainExceptOnCreate');
     });
 
     test('takes nothing that does not come over TLS 1.2 or newer', () => {

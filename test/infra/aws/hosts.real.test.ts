@@ -35,15 +35,17 @@ interface Places {
 
 /** The paths and ports of a host, replaced by some of ours. */
 function here(text: string, { socket, port }: Places): string {
-  return text
-    .replaceAll('/var/lib/haproxy/hitless.sock', socket)
-    .replaceAll('/var/lib/haproxy', dirname(socket))
-    .replaceAll('unix@/hitless.sock', `unix@/${basename(socket)}`)
-    .replaceAll('/etc/haproxy/tls/server.pem', certificates.serverPem)
-    .replaceAll('/etc/haproxy/tls/clients.pem', certificates.ca)
-    .replace(/bind \S*:9443/, `bind 127.0.0.1:${port}`)
-    // More than a container may open.
-    .replace('maxconn 20000', 'maxconn 200');
+  return (
+    text
+      .replaceAll('/var/lib/haproxy/hitless.sock', socket)
+      .replaceAll('/var/lib/haproxy', dirname(socket))
+      .replaceAll('unix@/hitless.sock', `unix@/${basename(socket)}`)
+      .replaceAll('/etc/haproxy/tls/server.pem', certificates.serverPem)
+      .replaceAll('/etc/haproxy/tls/clients.pem', certificates.ca)
+      .replace(/bind \S*:9443/, `bind 127.0.0.1:${port}`)
+      // More than a container may open.
+      .replace('maxconn 20000', 'maxconn 200')
+  );
 }
 
 /** As whoever runs the tests, who may not be root: where the socket is outside is then where it is inside. */

@@ -1,16 +1,20 @@
 /** What a pass or the application to a shard counts for, per fleet. */
 
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
-import type { InstanceReport } from '../lib/model/report.ts';
 import type { SlotTable } from '../lib/model/slot-table.ts';
+import type { Applied } from '../lib/sync/apply-instance.ts';
 import { metricsNamespace } from './wiring.ts';
 
-/** Writes one line of metrics with the dimensions `service` and `fleet`. */
-export function countInstances(fleet: string, reports: readonly InstanceReport[]): void {
+/** Writes metrics with the dimensions `service` and `fleet`; `Propagation` has a value for each instance. */
+export function countInstances(fleet: string, applied: readonly Applied[]): void {
   const metrics = metricsOf(fleet);
+  const reports = applied.map(({ report }) => report);
   metrics.addMetric('InstancesConverged', MetricUnit.Count, reports.filter((one) => one.converged).length);
   metrics.addMetric('InstancesLagging', MetricUnit.Count, reports.filter((one) => !one.converged).length);
   metrics.addMetric('Commands', MetricUnit.Count, sum(reports.map((one) => one.commands)));
+  for (const { propagationMs } of applied) {
+    if (propagationMs !== null) metrics.addMetric('Propagation', MetricUnit.Milliseconds, propagationMs);
+  }
   metrics.publishStoredMetrics();
 }
 
@@ -19,18 +23,15 @@ export interface PassCounts {
   /** Services that Consul did not answer for. */
   readonly consulFailures: number;
   readonly tookMs: number;
-  /** From the oldest event to the end of the pass; null: the pass had none. */
-  readonly propagationMs: number | null;
 }
 
 /** As `countInstances`; `SlotsFree` is the lowest of the fleet's backends. */
-export function countPass(fleet: string, { table, consulFailures, tookMs, propagationMs }: PassCounts): void {
+export function countPass(fleet: string, { table, consulFailures, tookMs }: PassCounts): void {
   const backends = Object.values(table.backends);
   const withheld = backends.flatMap(({ slots }) => slots.filter(isWithheld));
   const free = backends.map(({ slots }) => slots.filter((slot) => slot.state === 'free').length);
   const metrics = metricsOf(fleet);
   metrics.addMetric('PassDuration', MetricUnit.Milliseconds, tookMs);
-  if (propagationMs !== null) metrics.addMetric('Propagation', MetricUnit.Milliseconds, propagationMs);
   metrics.addMetric('ConsulFailures', MetricUnit.Count, consulFailures);
   metrics.addMetric('ChangesWithheld', MetricUnit.Count, withheld.length);
   if (free.length > 0) metrics.addMetric('SlotsFree', MetricUnit.Count, Math.min(...free));

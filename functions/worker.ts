@@ -100,7 +100,7 @@ async function carryOut(
   const startedMs = performance.now();
   const applied = await applyShard(sync, fleet, work.shard, { snapshots: 'when-due', signal });
   const reports = applied.map(({ report }) => report);
-  countInstances(fleet.name, reports);
+  countInstances(fleet.name, applied);
   logger.info('shard_done', {
     fleet: fleet.name,
     shard: work.shard,
@@ -119,7 +119,7 @@ function summaryOf(reports: readonly InstanceReport[]) {
 }
 
 async function pass(
-  { queue, now }: WorkerPorts,
+  { queue }: WorkerPorts,
   sync: SyncPorts,
   fleet: Fleet,
   { entries, oldestEventMs }: Pass,
@@ -127,7 +127,10 @@ async function pass(
   signal: AbortSignal,
 ): Promise<void> {
   const startedMs = performance.now();
-  const options = { entries, applyAll: false, snapshots: 'when-due', signal } as const;
+  const options = {
+    ...{ entries, receivedAtMs: oldestEventMs, signal },
+    ...({ applyAll: false, snapshots: 'when-due' } as const),
+  };
   const { table, consulFailures, applied, shards } = await passFleet(sync, fleet, options);
   const { generation } = table;
   // The same generation is applied again at every reconcile; only the same messages coming again are a repetition.
@@ -136,10 +139,9 @@ async function pass(
     group.messageIds[0],
   );
   const reports = applied.map(({ report }) => report);
-  countInstances(fleet.name, reports);
+  countInstances(fleet.name, applied);
   const tookMs = performance.now() - startedMs;
-  const propagationMs = oldestEventMs === null ? null : Math.max(0, now() - oldestEventMs);
-  countPass(fleet.name, { table, consulFailures: consulFailures.length, tookMs, propagationMs });
+  countPass(fleet.name, { table, consulFailures: consulFailures.length, tookMs });
   logger.info('pass_done', {
     fleet: fleet.name,
     generation,

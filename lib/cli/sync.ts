@@ -135,7 +135,8 @@ async function syncFleet(
     if (event.event === 'failed') storeFailures.push(String(event.error));
     tellEvent(event);
   });
-  const options: PassOptions = { entries, applyAll: true, snapshots: 'always' };
+  const receivedAtMs = entries.size === 0 ? null : Date.now();
+  const options: PassOptions = { entries, receivedAtMs, applyAll: true, snapshots: 'always' };
   const { result, drained } =
     wait === true
       ? await passUntilDrained(ports, fleet, options, waitingFor(fleet))

@@ -31,8 +31,10 @@ export interface InstanceReport {
   readonly haproxy: string | null;
   /** When the pass began to look at it; of two reports the one that looked later counts. */
   readonly observedAtMs: number;
-  /** When this generation was first read back from it; null: not yet. */
-  readonly appliedAtMs: number | null;
+  /** The newest generation that was read back from it, and when first; null: none yet. */
+  readonly applied: { readonly generation: number; readonly atMs: number } | null;
+  /** Of the newest generation that an event announced: from the event until it was read back; null: none yet. */
+  readonly propagation: { readonly generation: number; readonly ms: number } | null;
   /** How many commands that change something were sent. */
   readonly commands: number;
   readonly operatorHeld: readonly OperatorHeld[];

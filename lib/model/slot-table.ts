@@ -67,6 +67,16 @@ export interface ConfigurationDigests {
   readonly structure: string;
 }
 
+/** What a generation was made for, and when. */
+export interface Cause {
+  readonly generation: number;
+  /** `X-Consul-Index` of the answers it was made from; a service that Consul did not answer for is absent. */
+  readonly indexes: readonly { readonly service: string; readonly index: string }[];
+  /** When the oldest of its events came; null: none did, a reconcile found the difference or a time ran out. */
+  readonly receivedAtMs: number | null;
+  readonly assignedAtMs: number;
+}
+
 export interface SlotTable {
   readonly version: 1;
   readonly fleet: string;
@@ -74,6 +84,8 @@ export interface SlotTable {
   readonly generation: number;
   /** Null: the fleet has no template. */
   readonly configuration: ConfigurationDigests | null;
+  /** Of the last generations, oldest first: how long each takes to the instances is measured from here. */
+  readonly trail?: readonly Cause[];
   /** By the backend's name in HAProxy. */
   readonly backends: Readonly<Record<string, BackendSlots>>;
 }

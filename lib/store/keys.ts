@@ -27,6 +27,11 @@ export function generationConfigurationKey(fleet: string, generation: number): s
   return `${generationPrefix(fleet, generation)}/haproxy.cfg`;
 }
 
+/** The instances that were found in Consul; conditional writes only. */
+export function knownInstancesKey(fleet: string): string {
+  return `${fleetPrefix(fleet)}/instances.json`;
+}
+
 /** The last snapshot of `show servers state`: a state file, as HAProxy printed it. */
 export function stateSnapshotKey(fleet: string, instance: string): string {
   return `${instancePrefix(fleet, instance)}/servers.state`;

@@ -16,7 +16,8 @@ const instanceReport = v.object({
   heldPid: v.optional(v.nullable(count), null),
   haproxy: v.nullable(v.string()),
   observedAtMs: timeMs,
-  appliedAtMs: v.optional(v.nullable(timeMs), null),
+  applied: v.optional(v.nullable(v.object({ generation: count, atMs: timeMs })), null),
+  propagation: v.optional(v.nullable(v.object({ generation: count, ms: count })), null),
   commands: count,
   operatorHeld: v.array(
     v.object({

@@ -4,7 +4,7 @@
  */
 
 import * as v from 'valibot';
-import type { BackendSlots, Slot, SlotTable } from '../model/slot-table.ts';
+import type { BackendSlots, Cause, Slot, SlotTable } from '../model/slot-table.ts';
 import { checkDocument, decodeDocument, VERSION } from './document.ts';
 import { address, digest, generation, haproxyName, keyName, port, timeMs, weight } from './schemas.ts';
 
@@ -38,17 +38,25 @@ const backendSlots = v.object({
   ),
 }) satisfies v.GenericSchema<unknown, BackendSlots>;
 
+const cause = v.object({
+  generation,
+  indexes: v.array(v.object({ service: v.string(), index: v.string() })),
+  receivedAtMs: v.nullable(timeMs),
+  assignedAtMs: timeMs,
+}) satisfies v.GenericSchema<unknown, Cause>;
+
 const slotTable = v.object({
   version: v.literal(VERSION),
   fleet: keyName,
   generation,
   configuration: v.nullable(v.object({ sha256: digest, structure: digest })),
+  trail: v.exactOptional(v.array(cause)),
   backends: v.pipe(
     v.custom<Record<string, unknown>>(isObject, 'expected an object'),
     // Valibot leaves such keys out without a word, and code that asks `backends[name]` would find something else.
     v.rawCheck(({ dataset, addIssue }) => {
       if (!dataset.typed) return;
-      const odd = Object.keys(dataset.value).find((name) => name in Object.prototype);
+      const odd = Object.keys(dataset.value).find((name) => name === 'prototype' || name in Object.prototype);
       if (odd !== undefined) addIssue({ message: `${odd} cannot be a backend's name` });
     }),
     v.record(haproxyName, backendSlots),
@@ -66,7 +74,11 @@ function isObject(value: unknown): boolean {
  *   must not replace a good one.
  */
 export function encodeSlotTable(table: SlotTable): string {
-  const { version, fleet, configuration, backends, ...rest } = checkDocument('(new table)', table, slotTable);
+  const { version, fleet, configuration, trail, backends, ...rest } = checkDocument(
+    '(new table)',
+    table,
+    slotTable,
+  );
   const named = Object.keys(backends).sort();
   const head = { version, fleet, generation: rest.generation };
   const body = named.flatMap((name) => {
@@ -76,8 +88,10 @@ export function encodeSlotTable(table: SlotTable): string {
   const lines = Object.entries(head).map(
     ([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)},`,
   );
+  const causes = trail?.map((one) => `    ${JSON.stringify(one)}`);
   lines.push(
     `  "configuration": ${JSON.stringify(configuration)},`,
+    ...(causes === undefined ? [] : [`  "trail": ${block('[', causes, ']', '  ')},`]),
     `  "backends": ${block('{', body, '}', '  ')}`,
   );
   return `{\n${lines.join('\n')}\n}\n`;

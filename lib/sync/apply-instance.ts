@@ -12,6 +12,7 @@ import { carryOut } from './carry-out.ts';
 import { planOverSession } from './plan-over-session.ts';
 import type { SyncPorts } from './ports.ts';
 import type { LastReport } from './shard-reports.ts';
+import { propagationMs } from './trail.ts';
 
 export interface ApplyOptions {
   /** `always`, or `when-due`: when it changed, and at most once in the fleet's `snapshot_every`. */
@@ -26,6 +27,8 @@ export interface Applied {
   readonly changes: readonly Change[];
   readonly problems: readonly Problem[];
   readonly tookMs: number;
+  /** From the event until what it announced was read back here; null: nothing that was announced came with this. */
+  readonly propagationMs: number | null;
 }
 
 /** @param recalling the instance's last report; only waited for once the instance has answered. */
@@ -44,7 +47,10 @@ export async function applyInstance(
   const { plan, problems } = outcome;
   const snapshot = await keepSnapshot(ports, fleet, instance, options, memory.report, outcome.state);
   const reason = reasonOf([...problems, ...snapshot.problems]);
-  const before = memory.report?.generation === table.generation ? memory.report.appliedAtMs : null;
+  const last = memory.report;
+  const newly = reason === null && last?.applied?.generation !== table.generation;
+  const appliedAtMs = ports.now();
+  const tookUntilAppliedMs = newly ? propagationMs(table, last, appliedAtMs) : null;
   const report: InstanceReport = {
     version: 1,
     fleet: fleet.name,
@@ -56,7 +62,11 @@ export async function applyInstance(
     heldPid: heldPidOf(outcome, memory.report),
     haproxy: outcome.info?.version ?? memory.report?.haproxy ?? null,
     observedAtMs,
-    appliedAtMs: before ?? (reason === null ? ports.now() : null),
+    applied: newly ? { generation: table.generation, atMs: appliedAtMs } : (last?.applied ?? null),
+    propagation:
+      tookUntilAppliedMs === null
+        ? (last?.propagation ?? null)
+        : { generation: table.generation, ms: tookUntilAppliedMs },
     commands: outcome.commands,
     operatorHeld: plan?.operatorHeld ?? memory.report?.operatorHeld ?? [],
     missingSlots: outcome.missingSlots ?? memory.report?.missingSlots ?? [],
@@ -64,7 +74,7 @@ export async function applyInstance(
   };
   const tookMs = performance.now() - startedMs;
   tell(ports, fleet, report, tookMs);
-  return { report, changes: plan?.changes ?? [], problems, tookMs };
+  return { report, changes: plan?.changes ?? [], problems, tookMs, propagationMs: tookUntilAppliedMs };
 }
 
 /** The present process, once all that was held on the former one is held on it. */
@@ -137,6 +147,7 @@ export function together(earlier: Applied | undefined, later: Applied): Applied 
     report: { ...later.report, commands: earlier.report.commands + later.report.commands },
     changes: [...earlier.changes, ...later.changes],
     tookMs: earlier.tookMs + later.tookMs,
+    propagationMs: later.propagationMs ?? earlier.propagationMs,
   };
 }
 

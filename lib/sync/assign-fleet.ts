@@ -11,6 +11,7 @@ import { decodeSlotTable, encodeSlotTable } from '../store/slot-table-document.t
 import { adopt } from './adopt.ts';
 import type { SyncPorts } from './ports.ts';
 import { type ConsulFailure, type EntriesByService, readFleetEndpoints } from './read-endpoints.ts';
+import { continueTrail } from './trail.ts';
 
 /** Somebody else publishing this often between two of our reads is not a race any more. */
 const MOST_RACES = 20;
@@ -32,6 +33,7 @@ interface Proposal extends FleetAssignment {
 /**
  * Assigns, and publishes the table when it changed. A lost race starts again from the table that won.
  *
+ * @param receivedAtMs when the oldest event came that asks for this; null: none does.
  * @throws StoreFailed, DocumentInvalid, TemplateInvalid; nothing was published then. ConsulUnavailable when there is
  *   neither a table nor anything to make one from.
  */
@@ -39,9 +41,10 @@ export async function assignFleet(
   ports: SyncPorts,
   fleet: Fleet,
   fallback: EntriesByService,
+  receivedAtMs: number | null,
 ): Promise<FleetAssignment> {
   for (let race = 0; race < MOST_RACES; race += 1) {
-    const proposal = await proposeTable(ports, fleet, fallback);
+    const proposal = await proposeTable(ports, fleet, fallback, receivedAtMs);
     if (!proposal.changed) return proposal;
     const { table, etag } = proposal;
     const put = await ports.store.putIf(slotTableKey(fleet.name), encodeSlotTable(table), etag);
@@ -71,11 +74,12 @@ export async function proposeTable(
   ports: SyncPorts,
   fleet: Fleet,
   fallback: EntriesByService,
+  receivedAtMs: number | null = null,
 ): Promise<Proposal> {
   const key = slotTableKey(fleet.name);
   const stored = await ports.store.get(key);
   const previous = stored === null ? null : decodeSlotTable(key, stored.body);
-  const { backends: readings, failures } = await readFleetEndpoints(ports, fleet.backends, fallback);
+  const { backends: readings, indexes, failures } = await readFleetEndpoints(ports, fleet.backends, fallback);
   if (previous === null && readings.size === 0) {
     throw new ConsulUnavailable(failures.map((failure) => failure.error).join('; '));
   }
@@ -92,7 +96,9 @@ export async function proposeTable(
     return { ...base, table: previous, changed: false };
   }
   const generation = (previous?.generation ?? 0) + 1;
-  const table: SlotTable = { version: 1, fleet: fleet.name, generation, configuration: digests, backends };
+  const trail = continueTrail(previous, { generation, indexes, receivedAtMs, assignedAtMs: ports.now() });
+  const head = { version: 1, fleet: fleet.name, generation } as const;
+  const table: SlotTable = { ...head, configuration: digests, trail, backends };
   return { ...base, table, changed: true };
 }
 

@@ -19,6 +19,8 @@ const AT_ONCE = 200;
 export interface PassOptions extends ApplyOptions {
   /** What events carried, by service, for when Consul cannot be read. */
   readonly entries: EntriesByService;
+  /** When the oldest of these events came; absent or null: there was none. */
+  readonly receivedAtMs?: number | null;
   /** False: a fleet larger than a shard is only assigned and published; `shards` says what is left to apply. */
   readonly applyAll: boolean;
 }
@@ -39,7 +41,12 @@ export interface PassResult {
  *   service, one instance or one object afterwards is in the result.
  */
 export async function passFleet(ports: SyncPorts, fleet: Fleet, options: PassOptions): Promise<PassResult> {
-  const { table, configuration, changed, consulFailures } = await assignFleet(ports, fleet, options.entries);
+  const { table, configuration, changed, consulFailures } = await assignFleet(
+    ports,
+    fleet,
+    options.entries,
+    options.receivedAtMs ?? null,
+  );
   for (const { service, error, usedEvent } of consulFailures) {
     ports.log({ event: 'consul_unavailable', level: 'error', fleet: fleet.name, service, error, usedEvent });
   }

@@ -7,7 +7,11 @@ import type { ObjectStore } from '../store/object-store.ts';
 export interface SyncPorts {
   readonly store: ObjectStore;
   /** What Consul has registered for a service. Throws `ConsulFailed`, which names the call. */
-  readonly readService: (service: string) => Promise<{ readonly entries: readonly ServiceEntry[] }>;
+  readonly readService: (service: string) => Promise<{
+    readonly entries: readonly ServiceEntry[];
+    /** `X-Consul-Index`. */
+    readonly index?: string | null;
+  }>;
   readonly openSession: OpenSession;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -25,6 +29,9 @@ export interface SyncEvent {
     | 'change_withheld'
     | 'change_released'
     | 'change_applied'
+    | 'instance_found'
+    | 'instance_forgotten'
+    | 'instance_refused'
     | 'instance_applied'
     | 'instance_lagging'
     | 'configuration_published'

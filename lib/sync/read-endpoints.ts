@@ -3,6 +3,7 @@
 import { readEndpoints } from '../consul/reading.ts';
 import type { BackendPolicy } from '../model/fleet.ts';
 import type { Reading, ServiceEntry } from '../model/service-entry.ts';
+import type { Cause } from '../model/slot-table.ts';
 import type { SyncPorts } from './ports.ts';
 
 export type EntriesByService = ReadonlyMap<string, readonly ServiceEntry[]>;
@@ -17,6 +18,8 @@ export interface ConsulFailure {
 export interface FleetReading {
   /** By backend. A backend that is absent could not be read and stays as it is. */
   readonly backends: ReadonlyMap<string, Reading>;
+  /** `X-Consul-Index` of each answer that had one. */
+  readonly indexes: Cause['indexes'];
   readonly failures: readonly ConsulFailure[];
 }
 
@@ -31,11 +34,14 @@ export async function readFleetEndpoints(
   fallback: EntriesByService,
 ): Promise<FleetReading> {
   const failures: ConsulFailure[] = [];
+  const indexes = new Map<string, string>();
   const services = [...new Set(policies.map((policy) => policy.service))];
   const answers = await Promise.all(
     services.map(async (service): Promise<[string, readonly ServiceEntry[] | undefined]> => {
       try {
-        return [service, (await ports.readService(service)).entries];
+        const { entries, index } = await ports.readService(service);
+        if (index != null) indexes.set(service, index);
+        return [service, entries];
       } catch (failed) {
         const entries = fallback.get(service);
         const error = failed instanceof Error ? failed.message : String(failed);
@@ -50,5 +56,9 @@ export async function readFleetEndpoints(
     const entries = entriesOf.get(policy.service);
     if (entries !== undefined) backends.set(policy.backend, readEndpoints(entries, policy));
   }
-  return { backends, failures };
+  const answered = services.flatMap((service) => {
+    const index = indexes.get(service);
+    return index === undefined ? [] : [{ service, index }];
+  });
+  return { backends, indexes: answered, failures };
 }

@@ -151,7 +151,7 @@ function lasting(report: InstanceReport | null): object | null {
 
 /** Anything but another generation that was applied as it should be. */
 function isNews(report: InstanceReport, last: InstanceReport | null): boolean {
-  const told = (of: InstanceReport) => ({ ...lasting(of), generation: 0, appliedAtMs: 0 });
+  const told = (of: InstanceReport) => ({ ...lasting(of), generation: 0, applied: null, propagation: null });
   return last === null || !isDeepStrictEqual(told(report), told(last));
 }
 

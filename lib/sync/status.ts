@@ -4,13 +4,14 @@ import pLimit from 'p-limit';
 import type { AdminState } from '../model/admin-state.ts';
 import type { Fleet } from '../model/fleet.ts';
 import type { InstanceReport } from '../model/report.ts';
-import type { ConfigurationDigests } from '../model/slot-table.ts';
+import type { Cause, ConfigurationDigests, SlotTable } from '../model/slot-table.ts';
 import { DocumentInvalid } from '../store/document-invalid.ts';
 import { slotTableKey } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { decodeSlotTable } from '../store/slot-table-document.ts';
 import { type BackendStatus, backendStatus, isoTime } from './backend-status.ts';
 import { readReport, readShard, type Shard, shardsOf } from './shard-reports.ts';
+import { type Propagation, propagationOf } from './trail.ts';
 
 /** Shards whose reports are read at the same time. */
 const AT_ONCE = 50;
@@ -28,6 +29,10 @@ export interface InstanceStatus {
   /** ISO 8601, UTC; null: never. */
   readonly observedAt: string | null;
   readonly missingSlots: readonly string[];
+  /** When the last generation it has was first read back from it; ISO 8601, UTC; null: never. */
+  readonly appliedAt: string | null;
+  /** From the last event until what it announced was read back here; null: none was yet. */
+  readonly propagationMs: number | null;
 }
 
 export interface HeldServer {
@@ -43,6 +48,16 @@ export interface FleetStatus {
   readonly generation: number;
   /** Null: nothing was rendered. */
   readonly configuration: ConfigurationDigests | null;
+  /** What the generation was made for; null: unknown. Times are ISO 8601, UTC. */
+  readonly change: {
+    readonly indexes: Cause['indexes'];
+    /** Null: no event announced it. */
+    readonly receivedAt: string | null;
+    readonly assignedAt: string;
+  } | null;
+  readonly propagation: Propagation | null;
+  /** Names of the instances that did not converge to the generation. */
+  readonly laggards: readonly string[];
   readonly instances: Readonly<Record<string, InstanceStatus>>;
   readonly backends: Readonly<
     Record<string, BackendStatus & { readonly operatorHeld: readonly HeldServer[] }>
@@ -66,10 +81,14 @@ export async function fleetStatus(store: ObjectStore, fleet: Fleet): Promise<Fle
   const held = reports.flatMap(({ report }) =>
     (report?.operatorHeld ?? []).map((one) => ({ instance: report?.instance ?? '', ...one })),
   );
+  const instances = reports.map((one) => [one.name, instanceStatus(one, generation)] as const);
   return {
     generation,
     configuration: table?.configuration ?? null,
-    instances: Object.fromEntries(reports.map((one) => [one.name, instanceStatus(one, generation)])),
+    change: changeOf(table),
+    propagation: propagationOf(reports.flatMap(({ report }) => report ?? [])),
+    laggards: instances.flatMap(([name, { converged }]) => (converged ? [] : [name])),
+    instances: Object.fromEntries(instances),
     backends: Object.fromEntries(
       fleet.backends.map((policy) => {
         const own = held.filter(({ backend }) => backend === policy.backend);
@@ -78,6 +97,14 @@ export async function fleetStatus(store: ObjectStore, fleet: Fleet): Promise<Fle
       }),
     ),
   };
+}
+
+function changeOf(table: SlotTable | null): FleetStatus['change'] {
+  const cause = table?.trail?.find(({ generation }) => generation === table.generation);
+  if (cause === undefined) return null;
+  const { indexes, receivedAtMs, assignedAtMs } = cause;
+  const receivedAt = receivedAtMs === null ? null : isoTime(receivedAtMs);
+  return { indexes, receivedAt, assignedAt: isoTime(assignedAtMs) };
 }
 
 interface LastReport {
@@ -89,24 +116,35 @@ interface LastReport {
 
 /** The shard's object has them, but for an instance that came to the shard since it was written. */
 async function lastReports(store: ObjectStore, shard: Shard): Promise<LastReport[]> {
-  try {
-    const { reports } = await readShard(store, shard);
-    return await Promise.all(
-      shard.instances.map(async ({ name }) => {
-        const report = reports.get(name) ?? (await readReport(store, shard, name));
-        return { name, report, why: 'no report yet' };
-      }),
-    );
-  } catch (error) {
-    if (!(error instanceof DocumentInvalid)) throw error;
-    return shard.instances.map(({ name }) => ({ name, report: null, why: error.message }));
-  }
+  const stored = await orInvalid(readShard(store, shard));
+  return Promise.all(
+    shard.instances.map(async ({ name }) => {
+      if (stored instanceof DocumentInvalid) return { name, report: null, why: stored.message };
+      const report = stored.reports.get(name) ?? (await orInvalid(readReport(store, shard, name)));
+      if (report instanceof DocumentInvalid) return { name, report: null, why: report.message };
+      return { name, report, why: 'no report yet' };
+    }),
+  );
+}
+
+async function orInvalid<T>(reading: Promise<T>): Promise<T | DocumentInvalid> {
+  return reading.catch((error: unknown) => {
+    if (error instanceof DocumentInvalid) return error;
+    throw error;
+  });
 }
 
 /** A report may be of a newer table than the one that was read a moment before. */
 function instanceStatus({ report, why }: LastReport, generation: number): InstanceStatus {
   if (report === null) {
-    const nothing = { pid: null, version: null, observedAt: null, missingSlots: [] };
+    const nothing = {
+      pid: null,
+      version: null,
+      observedAt: null,
+      missingSlots: [],
+      appliedAt: null,
+      propagationMs: null,
+    };
     return { generation: 0, converged: false, reason: why, ...nothing };
   }
   const behind = report.generation < generation;
@@ -119,5 +157,7 @@ function instanceStatus({ report, why }: LastReport, generation: number): Instan
     version: report.haproxy,
     observedAt: isoTime(report.observedAtMs),
     missingSlots: report.missingSlots,
+    appliedAt: report.applied === null ? null : isoTime(report.applied.atMs),
+    propagationMs: report.propagation?.ms ?? null,
   };
 }

@@ -60,7 +60,8 @@ function report(instance: string, differs: Partial<InstanceReport> = {}): Instan
     heldPid: 42,
     haproxy: '2.6.12',
     observedAtMs: NOON_MS,
-    appliedAtMs: null,
+    applied: null,
+    propagation: null,
     commands: 0,
     operatorHeld: [],
     missingSlots: [],
@@ -159,6 +160,29 @@ describe('status', () => {
     expect(stdout).not.toContain('\u001b');
   });
 
+  test('says how long the last change took that an event announced, and who has not got it', async () => {
+    const cause = { indexes: [{ service: 'my-cluster', index: '42' }], receivedAtMs: NOON_MS - 70 };
+    const trail = [{ generation: 4, ...cause, assignedAtMs: NOON_MS - 40 }];
+    const took = [
+      report('lb1', { applied: { generation: 4, atMs: NOON_MS }, propagation: { generation: 4, ms: 70 } }),
+      report('lb2', { generation: 3, propagation: { generation: 3, ms: 900 } }),
+    ];
+    const created = bench({ ...TABLE, trail }, took);
+    expect(JSON.parse((await created.hitless('status --json')).stdout).fleets.edge).toMatchObject({
+      change: {
+        indexes: cause.indexes,
+        receivedAt: '2026-03-01T11:59:59.930Z',
+        assignedAt: '2026-03-01T11:59:59.960Z',
+      },
+      propagation: { generation: 4, instances: 1, p50Ms: 70, p99Ms: 70, worstMs: 70, worst: 'lb1' },
+      laggards: ['lb2', 'lb3'],
+      instances: { lb1: { appliedAt: '2026-03-01T12:00:00.000Z', propagationMs: 70 } },
+    });
+    expect((await created.hitless('status')).stdout).toContain(
+      'last change from an event: generation 4, on 1 instance: p50 70 ms, p99 70 ms, worst 70 ms (lb1); lagging: lb2, lb3',
+    );
+  });
+
   test('says that there is no table yet', async () => {
     const created = bench(null);
     const { code, stdout } = await created.hitless('status');
@@ -176,6 +200,7 @@ describe('status', () => {
     const { code, stdout } = await created.hitless('status');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ {2}lb2 +0 +no .*report\.json: is not JSON/m);
+    expect(stdout).toMatch(/^ {2}lb1 +4 +yes/m);
   });
 
   test('a store that cannot be read is exit 1', async () => {

@@ -4,6 +4,7 @@ import { wireWorker } from '../../functions/wiring.ts';
 import { createWorker, handler } from '../../functions/worker.ts';
 import { type LocalHaproxy, startHaproxy } from '../../infra/local/haproxy.ts';
 import type { ChangedMessage, QueueMessage } from '../../lib/queue/messages.ts';
+import { fleetStatus } from '../../lib/sync/status.ts';
 import { healthEntry } from './health-entry.ts';
 import { lambdaContext } from './lambda-context.ts';
 import { sqsEvent, sqsRecord } from './sqs-record.ts';
@@ -129,6 +130,19 @@ test('a reconcile alone repairs what was changed behind our back', async () => {
   await edge.ask(`set server be_template/${server} addr 127.0.0.66 port 9`);
   expect(await work(reconcile('edge'))).toEqual([false]);
   expect(await inRotation(edge, 'be_template')).toEqual(['127.0.0.14:8080']);
+});
+
+test('how long an event took to an instance is in its report', async () => {
+  registry.entries = [healthEntry('127.0.0.21')];
+  await work(changed('edge'));
+  registry.entries = [healthEntry('127.0.0.22')];
+  await work(changed('edge', { receivedAtMs: Date.now() - 60_000 }));
+  const { fleets, sync } = await wireWorker(environment.variables);
+  const [fleet] = fleets;
+  if (fleet === undefined) throw new RangeError('there is no fleet');
+  const status = await fleetStatus(sync.store, fleet);
+  expect(status.propagation).toMatchObject({ generation: status.generation, instances: 1, worst: 'lb1' });
+  expect(status.propagation?.worstMs).toBeGreaterThanOrEqual(60_000);
 });
 
 test("when Consul cannot be read, the newest event's own endpoints are used", async () => {

@@ -13,7 +13,7 @@ const digest = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLeng
 const keyName = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_-]{0,10}$/);
 const haproxyName = fc
   .stringMatching(/^[A-Za-z0-9_.:-]{1,12}$/)
-  .filter((name) => isHaproxyName(name) && !(name in Object.prototype));
+  .filter((name) => isHaproxyName(name) && name !== 'prototype' && !(name in Object.prototype));
 const canonicalAddress = fc
   .oneof(fc.ipV4(), fc.ipV6())
   .map((address) => parseIpAddress(address))
@@ -46,6 +46,15 @@ export const anySlotTable: fc.Arbitrary<SlotTable> = fc.record({
   fleet: keyName,
   generation: fc.integer({ min: 1 }),
   configuration: fc.option(fc.record({ sha256: digest, structure: digest })),
+  trail: fc.array(
+    fc.record({
+      generation: fc.integer({ min: 1 }),
+      indexes: fc.array(fc.record({ service: text, index: text }), { maxLength: 2 }),
+      receivedAtMs: fc.option(time),
+      assignedAtMs: time,
+    }),
+    { maxLength: 2 },
+  ),
   backends: fc.dictionary(haproxyName, backendSlots, { maxKeys: 4, noNullPrototype: true }),
 });
 
@@ -60,7 +69,8 @@ export const anyReport: fc.Arbitrary<InstanceReport> = fc.record({
   heldPid: fc.option(fc.nat()),
   haproxy: fc.option(text),
   observedAtMs: time,
-  appliedAtMs: fc.option(time),
+  applied: fc.option(fc.record({ generation: fc.nat(), atMs: time })),
+  propagation: fc.option(fc.record({ generation: fc.nat(), ms: fc.nat() })),
   commands: fc.nat(),
   operatorHeld: fc.array(
     fc.record({

@@ -121,9 +121,13 @@ describe('the slot table', () => {
     expect(read.path).toMatch(at);
   });
 
-  test('a backend may not be named like what every object has, not even by JSON’s back door', () => {
-    const body = JSON.stringify({ ...table(), backends: {} }).replace('{}', '{"__proto__":{}}');
-    expect(invalid(() => decodeSlotTable('k', body)).reason).toContain('__proto__');
+  test.each([
+    '__proto__',
+    'constructor',
+    'prototype',
+  ])('a backend may not be named %s, which would be lost without a word', (name) => {
+    const body = JSON.stringify({ ...table(), backends: {} }).replace('{}', `{"${name}":{}}`);
+    expect(invalid(() => decodeSlotTable('k', body)).reason).toContain(name);
   });
 });
 

@@ -6,7 +6,10 @@ import { bad, good, strong } from './colours.ts';
 import { columns } from './columns.ts';
 import { counted, toTheSecond } from './words.ts';
 
-export function statusText(name: string, { generation, instances, backends }: FleetStatus): string[] {
+export function statusText(
+  name: string,
+  { generation, propagation, laggards, instances, backends }: FleetStatus,
+): string[] {
   const all = Object.values(instances);
   const converged = all.filter((instance) => instance.converged).length;
   const state =
@@ -39,8 +42,23 @@ export function statusText(name: string, { generation, instances, backends }: Fl
         it.reason ?? '',
       ]),
     ),
+    ...propagationLines(propagation, laggards),
     ...withheldLines(backends),
     ...refusedLines(backends),
     ...heldLines(held),
+  ];
+}
+
+/** Names of laggards that one line holds; the table above has them all, with reasons. */
+const MOST_NAMES = 10;
+
+function propagationLines(propagation: FleetStatus['propagation'], laggards: readonly string[]): string[] {
+  if (propagation === null) return [];
+  const { generation, instances, p50Ms, p99Ms, worstMs, worst } = propagation;
+  const more = laggards.length > MOST_NAMES ? [`and ${laggards.length - MOST_NAMES} more`] : [];
+  const waiting = [...laggards.slice(0, MOST_NAMES), ...more].join(', ');
+  const took = `p50 ${p50Ms} ms, p99 ${p99Ms} ms, worst ${worstMs} ms (${worst})`;
+  return [
+    `last change from an event: generation ${generation}, on ${counted(instances, 'instance')}: ${took}${waiting === '' ? '' : `; lagging: ${waiting}`}`,
   ];
 }

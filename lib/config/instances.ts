@@ -1,6 +1,6 @@
 /** A fleet's instances in the configuration file: those it lists, where it finds others, and that nobody has two names. */
 
-import type { InstanceAddress, InstancesFrom } from '../model/fleet.ts';
+import { type InstanceAddress, type InstancesFrom, placeOf } from '../model/fleet.ts';
 import type { Problem } from './parse-config.ts';
 import type { ConfigOfSchema, FleetOfSchema } from './schema.ts';
 import type { KeyPath, YamlDocument } from './yaml-document.ts';
@@ -36,11 +36,6 @@ export function claimedTwice(config: ConfigOfSchema, document: YamlDocument): re
     }
   }
   return problems;
-}
-
-/** TCP and TLS are one place: a port speaks one of them. */
-function placeOf(address: InstanceAddress): string {
-  return address.scheme === 'unix' ? address.path : `${address.host} ${address.port}`;
 }
 
 /** Two fleets whose instances are the same registrations of one service: those of one have all tags of the other. */

@@ -3,9 +3,8 @@
  * the order of Consul's answer never shows in the result.
  */
 
-import { type EndpointAddress, endpointKey } from '../model/endpoint.ts';
-import type { Instance, InstancesFrom } from '../model/fleet.ts';
-import type { FoundInstance, InstanceRefusal } from '../model/found-instance.ts';
+import { type Instance, type InstancesFrom, placeOf } from '../model/fleet.ts';
+import { type FoundInstance, type InstanceRefusal, instanceAt } from '../model/found-instance.ts';
 import type { HealthEntry, HealthStatus } from '../model/service-entry.ts';
 import { entryAddress, refusedAt } from './entry-address.ts';
 import { registrationName } from './registration-name.ts';
@@ -29,26 +28,29 @@ export interface FoundInstances {
  */
 export function readInstances(
   entries: readonly HealthEntry[],
-  { service, tags }: InstancesFrom,
+  from: InstancesFrom,
   listed: readonly Instance[],
 ): FoundInstances {
   const instances: FoundInstance[] = [];
   const refused: InstanceRefusal[] = [];
   const names = new Set(listed.map(({ name }) => name));
-  const places = new Set(listed.flatMap(placeOf));
-  for (const { entry, name } of healthiestFirst(entries, service)) {
-    if (!tags.every((tag) => entry.tags.includes(tag))) continue;
+  const places = new Set(listed.map(({ address }) => placeOf(address)));
+  const own = entries.filter((entry) => from.tags.every((tag) => entry.tags.includes(tag)));
+  for (const { entry, name } of healthiestFirst(own, from.service)) {
     const at = entryAddress(entry);
     if ('reason' in at) {
       refused.push({ name, ...at });
-    } else if (places.has(endpointKey(at))) {
-    } else if (names.has(name)) {
-      refused.push({ name, ...refusedAt(entry, 'another instance already has the name it would get') });
-    } else {
-      names.add(name);
-      places.add(endpointKey(at));
-      instances.push({ name, ...at });
+      continue;
     }
+    const place = placeOf(instanceAt({ name, ...at }, from).address);
+    if (places.has(place)) continue;
+    if (names.has(name)) {
+      refused.push({ name, ...refusedAt(entry, 'another instance already has the name it would get') });
+      continue;
+    }
+    names.add(name);
+    places.add(place);
+    instances.push({ name, ...at });
   }
   return { instances: instances.sort(byName), refused: refused.sort(byName) };
 }
@@ -61,13 +63,6 @@ function healthiestFirst(entries: readonly HealthEntry[], service: string) {
   return entries
     .map((entry) => ({ entry, name: registrationName(entry.node, entry.id, service) }))
     .sort((one, other) => inOrder(order(one.entry, one.name), order(other.entry, other.name)));
-}
-
-/** Names are not resolved: one that stands for a registered address is not recognised. */
-function placeOf({ address }: Instance): string[] {
-  if (address.scheme === 'unix') return [];
-  const at: EndpointAddress = { address: address.host, port: address.port };
-  return [endpointKey(at)];
 }
 
 function byName(one: { readonly name: string }, other: { readonly name: string }): number {

@@ -12,6 +12,11 @@ export interface Instance {
   readonly address: InstanceAddress;
 }
 
+/** One HAProxy's own; TCP and TLS are one place, for a port speaks one of them. Host names are not resolved. */
+export function placeOf(address: InstanceAddress): string {
+  return address.scheme === 'unix' ? address.path : `${address.host} ${address.port}`;
+}
+
 /** Where a fleet's further instances are found: they register themselves as a service of Consul. */
 export interface InstancesFrom {
   /** The service whose address and port is an HAProxy's Runtime API. */

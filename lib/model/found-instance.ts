@@ -1,10 +1,16 @@
 /** Instances that nobody listed: Consul has them registered (see `InstancesFrom`). */
 
 import type { EndpointAddress, Refusal } from './endpoint.ts';
+import type { Instance, InstancesFrom } from './fleet.ts';
 
 export interface FoundInstance extends EndpointAddress {
   /** Made of the registration's names, fit for an object key; the same registration always has the same name. */
   readonly name: string;
+}
+
+/** How it is spoken to. */
+export function instanceAt({ name, address, port }: FoundInstance, { scheme }: InstancesFrom): Instance {
+  return { name, address: { scheme, host: address, port } };
 }
 
 /** A registration that cannot be an instance; `name` is the one it would have had. */

@@ -4,6 +4,7 @@ import {
   currentConfigurationKey,
   generationConfigurationKey,
   generationSlotTableKey,
+  knownInstancesKey,
   reportKey,
   shardReportsKey,
   slotTableKey,
@@ -20,6 +21,7 @@ test('keys are where operators and hosts look for them', () => {
     stateSnapshotKey('edge', 'lb1'),
     reportKey('edge', 'lb1'),
     shardReportsKey('edge', 0),
+    knownInstancesKey('edge'),
   ]).toEqual([
     'fleets/edge/slots.json',
     'fleets/edge/haproxy.cfg',
@@ -29,6 +31,7 @@ test('keys are where operators and hosts look for them', () => {
     'fleets/edge/instances/lb1/servers.state',
     'fleets/edge/instances/lb1/report.json',
     'fleets/edge/shards/0.json',
+    'fleets/edge/instances.json',
   ]);
 });
 

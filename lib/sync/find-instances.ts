@@ -1,0 +1,139 @@
+/**
+ * Whom a fleet consists of: the instances that hitless.yml lists, and then those that are registered in Consul.
+ *
+ * What Consul answered is kept in the store (`fleets/FLEET/instances.json`), in an order that changes as little as
+ * possible. So everybody cuts the same shards from it, a shard's own message needs no Consul, and a Consul that is away
+ * or lies takes no load balancer away. It is written when it changed: in a steady state, never.
+ */
+
+import { readInstances } from '../consul/instances.ts';
+import { type Fleet, type InstancesFrom, placeOf } from '../model/fleet.ts';
+import { type InstanceRefusal, instanceAt, type KnownInstances } from '../model/found-instance.ts';
+import { DocumentInvalid } from '../store/document-invalid.ts';
+import { decodeKnownInstances, encodeKnownInstances } from '../store/instances-document.ts';
+import { knownInstancesKey } from '../store/keys.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { nextKnown } from './known-instances.ts';
+import type { SyncPorts } from './ports.ts';
+import type { ConsulFailure } from './read-endpoints.ts';
+
+/** Somebody else writing this often between two of our reads is not a race any more. */
+const MOST_RACES = 20;
+
+export interface WholeFleet {
+  /** With all of its instances. */
+  readonly fleet: Fleet;
+  /** Registrations that cannot be instances. */
+  readonly refused: readonly InstanceRefusal[];
+  /** Null: Consul answered, or was not asked. */
+  readonly consulFailure: ConsulFailure | null;
+}
+
+/**
+ * Asks Consul, unless the fleet lists all of its instances. Where Consul cannot be read, those that are known stay.
+ *
+ * @param write false: only look, and leave the store as it is.
+ * @throws StoreFailed when the store cannot be read. What cannot be written is logged, and the next pass writes it.
+ */
+export async function findInstances(
+  ports: SyncPorts,
+  fleet: Fleet,
+  { write }: { readonly write: boolean },
+): Promise<WholeFleet> {
+  const from = fleet.instancesFrom;
+  if (from === null) return whole(fleet, null);
+  const asking = askConsul(ports, from);
+  for (let race = 0; race < MOST_RACES; race += 1) {
+    const { known, etag } = await readKnown(ports, fleet);
+    const { entries, consulFailure } = await asking;
+    if (entries === null) return { ...whole(fleet, known), consulFailure };
+    const found = readInstances(entries, from, fleet.instances);
+    const at = { fleet: fleet.name, service: from.service, nowMs: ports.now() };
+    const next = nextKnown(known, found, at);
+    if (next === known || !write) return whole(fleet, next);
+    if ((await keep(ports, fleet, next, etag)) === 'lost-race') continue;
+    tell(ports, fleet, known, next);
+    return whole(fleet, next);
+  }
+  throw new Error(`fleet ${fleet.name}: lost the race for its instances ${MOST_RACES} times; try again`);
+}
+
+/**
+ * As the last pass found them; asks only the store.
+ *
+ * @throws StoreFailed, DocumentInvalid
+ */
+export async function recallInstances(store: ObjectStore, fleet: Fleet): Promise<WholeFleet> {
+  if (fleet.instancesFrom === null) return whole(fleet, null);
+  const key = knownInstancesKey(fleet.name);
+  const stored = await store.get(key);
+  return whole(fleet, stored === null ? null : decodeKnownInstances(key, stored.body));
+}
+
+/** Whoever has the name or the address of a listed instance by now is that one. */
+function whole(fleet: Fleet, known: KnownInstances | null): WholeFleet {
+  const { instancesFrom: from, instances: listed } = fleet;
+  if (from === null || known?.service !== from.service) return { fleet, refused: [], consulFailure: null };
+  const names = new Set(listed.map(({ name }) => name));
+  const places = new Set(listed.map(({ address }) => placeOf(address)));
+  const found = known.instances
+    .map((one) => instanceAt(one, from))
+    .filter(({ name, address }) => !names.has(name) && !places.has(placeOf(address)));
+  return {
+    fleet: { ...fleet, instances: [...listed, ...found] },
+    refused: known.refused,
+    consulFailure: null,
+  };
+}
+
+/** `entries` are null when Consul could not be read. Never throws. */
+async function askConsul({ readService }: SyncPorts, { service }: InstancesFrom) {
+  try {
+    const { entries } = await readService(service);
+    // A port that does not tell whose registrations they are has one for each address.
+    const named = entries.map((entry) => ({ node: entry.address, id: `${entry.port}`, ...entry }));
+    return { entries: named, consulFailure: null };
+  } catch (failed) {
+    const error = failed instanceof Error ? failed.message : String(failed);
+    return { entries: null, consulFailure: { service, error, usedEvent: false } };
+  }
+}
+
+/** What is no such document any more is made anew from Consul. */
+async function readKnown({ store, log }: SyncPorts, fleet: Fleet) {
+  const key = knownInstancesKey(fleet.name);
+  const stored = await store.get(key);
+  if (stored === null) return { known: null, etag: null };
+  try {
+    return { known: decodeKnownInstances(key, stored.body), etag: stored.etag };
+  } catch (failed) {
+    if (!(failed instanceof DocumentInvalid)) throw failed;
+    log({ event: 'failed', level: 'error', fleet: fleet.name, error: failed.message });
+    return { known: null, etag: stored.etag };
+  }
+}
+
+async function keep({ store, log }: SyncPorts, fleet: Fleet, next: KnownInstances, etag: string | null) {
+  try {
+    return await store.putIf(knownInstancesKey(fleet.name), encodeKnownInstances(next), etag);
+  } catch (failed) {
+    log({ event: 'failed', level: 'error', fleet: fleet.name, error: String(failed) });
+    return null;
+  }
+}
+
+function tell({ log }: SyncPorts, fleet: Fleet, known: KnownInstances | null, next: KnownInstances): void {
+  const without = (all: KnownInstances | null, others: KnownInstances | null) => {
+    const names = new Set(others?.instances.map(({ name }) => name));
+    return (all?.instances ?? []).filter(({ name }) => !names.has(name));
+  };
+  const at = { level: 'info', fleet: fleet.name } as const;
+  for (const { name } of without(next, known)) log({ event: 'instance_found', ...at, instance: name });
+  for (const { name } of without(known, next)) log({ event: 'instance_forgotten', ...at, instance: name });
+  for (const { name, address, port, reason } of next.refused) {
+    log({
+      ...{ event: 'instance_refused', level: 'warn', fleet: fleet.name },
+      ...{ instance: name, address, port, reason },
+    });
+  }
+}

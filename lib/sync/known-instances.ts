@@ -1,0 +1,58 @@
+/** What a fleet makes of one answer of Consul about its load balancers: whom it applies to from now on. Pure. */
+
+import { isDeepStrictEqual } from 'node:util';
+import type { FoundInstances } from '../consul/instances.ts';
+import { endpointKey } from '../model/endpoint.ts';
+import type { KnownInstance, KnownInstances } from '../model/found-instance.ts';
+
+/**
+ * Consul answers a part of the truth for half a minute after its own restart (measured on 1.8.7), and a load balancer
+ * that is left out for that long serves on, with stale servers. To try one for ten minutes that is really gone costs
+ * the attempt to connect.
+ */
+const MISSED_MS = 10 * 60_000;
+
+/**
+ * - Who was found is known; a newcomer takes the place of one that is gone, so that the others stay in their shards.
+ * - Who was missed is known for ten minutes more, unless somebody else is at his address now.
+ * - Where nobody was found, nobody was missed: an empty answer says nothing about anybody.
+ *
+ * @param known what there is; of another service it does not count.
+ * @returns `known` itself when nothing is different.
+ */
+export function nextKnown(
+  known: KnownInstances | null,
+  found: FoundInstances,
+  { fleet, service, nowMs }: { readonly fleet: string; readonly service: string; readonly nowMs: number },
+): KnownInstances {
+  const before = known?.service === service ? known.instances : [];
+  const fresh = new Map(found.instances.map((one) => [one.name, { ...one, missedSinceMs: null }]));
+  const places = new Set(found.instances.map(endpointKey));
+  const kept = before.map((one): KnownInstance | null => {
+    const again = fresh.get(one.name);
+    if (again !== undefined || fresh.size === 0) return again ?? one;
+    const missedSinceMs = one.missedSinceMs ?? nowMs;
+    return places.has(endpointKey(one)) || nowMs - missedSinceMs >= MISSED_MS
+      ? null
+      : { ...one, missedSinceMs };
+  });
+  const old = new Set(before.map(({ name }) => name));
+  const newcomers = [...fresh.values()].filter(({ name }) => !old.has(name));
+  const instances = withoutGaps(kept, newcomers);
+  const next: KnownInstances = { version: 1, fleet, service, instances, refused: found.refused };
+  return known !== null && isDeepStrictEqual(next, known) ? known : next;
+}
+
+/** Newcomers fill the gaps; what gaps are left then are filled from the end. */
+function withoutGaps(
+  kept: readonly (KnownInstance | null)[],
+  newcomers: readonly KnownInstance[],
+): KnownInstance[] {
+  const waiting = [...newcomers];
+  const places = [...kept.map((one) => one ?? waiting.shift() ?? null), ...waiting];
+  while (places.includes(null)) {
+    const last = places.pop() ?? null;
+    if (last !== null) places[places.indexOf(null)] = last;
+  }
+  return places.filter((one) => one !== null);
+}

@@ -24,7 +24,17 @@ const HealthEntries = v.array(
         { Passing: 1, Warning: 1 },
       ),
     }),
-    Checks: v.nullish(v.array(v.object({ CheckID: v.string(), Status: v.string() })), []),
+    Checks: v.nullish(
+      v.array(
+        v.object({
+          CheckID: v.string(),
+          Status: v.string(),
+          Type: v.nullish(v.string(), ''),
+          Output: v.nullish(v.string()),
+        }),
+      ),
+      [],
+    ),
   }),
 );
 
@@ -82,10 +92,25 @@ export function withoutNames({ node: _, id: __, ...entry }: HealthEntry): Servic
  */
 function worstOf(checks: readonly Check[]): HealthStatus {
   if (checks.some(isMaintenance)) return 'maintenance';
-  if (checks.every((check) => check.Status === 'passing')) return 'passing';
-  return checks.every((check) => check.Status === 'passing' || check.Status === 'warning')
-    ? 'warning'
-    : 'critical';
+  const failing = checks.filter((check) => check.Status !== 'passing');
+  if (failing.length === 0) return 'passing';
+  const critical = failing.filter((check) => check.Status !== 'warning');
+  if (critical.length === 0) return 'warning';
+  return critical.every(hasNoResult) ? 'unchecked' : 'critical';
+}
+
+/** These have something to say whenever they ran, pass or fail; a TTL or a script may fail without a word. */
+const NEVER_SILENT = new Set(['http', 'tcp', 'grpc']);
+const SUCCESS = /^(HTTP \S+ \S+: 2\d\d |TCP connect \S+: Success$)/;
+
+/**
+ * After its start, an agent calls a check critical until it has run, and says nothing about it; or, of a check that was
+ * registered anew while it passed, says what it said then (both measured on 1.8.7). One that runs and fails looks the
+ * same at first: Consul is told of the new words only minutes later (`check_update_interval`), as the status has not changed.
+ */
+function hasNoResult({ Status, Type, Output }: Check): boolean {
+  if (Status !== 'critical' || typeof Output !== 'string' || !NEVER_SILENT.has(Type)) return false;
+  return Output === '' || SUCCESS.test(Output);
 }
 
 function isMaintenance(check: Check): boolean {

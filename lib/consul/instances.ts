@@ -55,7 +55,7 @@ export function readInstances(
   return { instances: instances.sort(byName), refused: refused.sort(byName) };
 }
 
-const BEST_FIRST: readonly HealthStatus[] = ['passing', 'warning', 'maintenance', 'critical'];
+const BEST_FIRST: readonly HealthStatus[] = ['passing', 'warning', 'unchecked', 'maintenance', 'critical'];
 
 function healthiestFirst(entries: readonly HealthEntry[], service: string) {
   const order = ({ status, address, port }: HealthEntry, name: string) =>

@@ -75,7 +75,7 @@ function judge(entry: ServiceEntry, at: EndpointAddress, policy: Policy): Candid
 }
 
 /** Gentler reasons first: of two entries at one place the one that says less wins. */
-const LEAVING_RANK = { warning: 2, tags: 3, maintenance: 4, critical: 5 } satisfies Record<
+const LEAVING_RANK = { unchecked: 2, warning: 3, tags: 4, maintenance: 5, critical: 6 } satisfies Record<
   LeavingEndpoint['because'],
   number
 >;
@@ -85,6 +85,7 @@ function whyLeaving(entry: ServiceEntry, policy: Policy): LeavingEndpoint['becau
   const status: HealthStatus = entry.status;
   if (status === 'critical' || status === 'maintenance') return status;
   if (!hasTags(entry, policy)) return 'tags';
+  if (status === 'unchecked') return status;
   return policy.include.includes(status) ? null : 'warning';
 }
 

@@ -2,7 +2,8 @@
 
 import type { Endpoint, EndpointAddress, Refusal } from './endpoint.ts';
 
-export type HealthStatus = 'passing' | 'warning' | 'critical' | 'maintenance';
+/** `unchecked`: Consul calls it critical, but has told no result of a check since the node's agent started. */
+export type HealthStatus = 'passing' | 'warning' | 'critical' | 'maintenance' | 'unchecked';
 
 export interface ServiceEntry {
   /** The service's own address, or the node's where it has none; any string that Consul let through. */
@@ -35,5 +36,5 @@ export interface Reading {
 }
 
 export interface LeavingEndpoint extends EndpointAddress {
-  readonly because: 'critical' | 'maintenance' | 'warning' | 'tags';
+  readonly because: 'critical' | 'maintenance' | 'warning' | 'tags' | 'unchecked';
 }

@@ -51,7 +51,7 @@ const serviceEntry = v.object({
   address: v.string(),
   port: finite,
   tags: v.array(v.string()),
-  status: v.picklist(['passing', 'warning', 'critical', 'maintenance']),
+  status: v.picklist(['passing', 'warning', 'critical', 'maintenance', 'unchecked']),
   weights: v.object({ passing: finite, warning: finite }),
 }) satisfies v.GenericSchema<unknown, ServiceEntry>;
 

@@ -8,6 +8,7 @@
  * | serving                | gone, guard says no       | serves on, withheld (rule 2) until `hold` has passed  |
  * | serving, released      | gone                      | as below, whatever the guard says                     |
  * | serving                | critical                  | free at once                                          |
+ * | serving                | unchecked                 | serves on, withheld until `hold` has passed, then free |
  * | serving                | gone in any other way     | draining for `drain`, then free                       |
  * | draining               | ready                     | serves again, in the same slot                        |
  * | draining               | critical                  | free at once                                          |

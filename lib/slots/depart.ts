@@ -1,7 +1,8 @@
 /**
  * Who leaves a serving slot, and who is withheld: rules 1 and 2.
  *
- * Rule 1: an answer without endpoints leaves a backend as it is, unless `allow_empty`. Rule 2: see guard.ts.
+ * Rule 1: an answer without endpoints leaves a backend as it is, unless `allow_empty`. Rule 2: see guard.ts. Where there
+ * is a guard, it also keeps whom Consul has told no result of a check for: until `hold` is over, that says nothing.
  */
 
 import { endpointKey } from '../model/endpoint.ts';
@@ -42,8 +43,10 @@ export function depart(
   );
   // Whoever is withheld waits for `hold`, also after an answer without endpoints: a part of the truth often follows it.
   const guarded = policy.keep > 0 && policy.holdMs > 0;
+  const mustWait = ({ slot: { withheld }, because }: Missed) =>
+    because === 'unchecked' || (withheld !== null && withheld.reason !== UNCHECKED);
   const candidates = missed
-    .filter(({ index, slot }) => !unguarded.has(index) && !(guarded && slot.withheld !== null))
+    .filter((one) => !unguarded.has(one.index) && !(guarded && mustWait(one)))
     // Whom Consul names as not ready goes before whom it merely does not mention.
     .sort((one, other) => Number(one.because === 'deregistered') - Number(other.because === 'deregistered'))
     .map(({ index, slot }) => ({ slot: index, servedSinceMs: slot.sinceMs }));
@@ -55,7 +58,7 @@ export function depart(
       slots[index] = leave(slot, because, policy, nowMs);
     } else {
       const sinceMs = missedSinceMs(slot, nowMs);
-      const reason = `${because}, but ${whyWithheld(slot, policy)}`;
+      const reason = because === 'unchecked' ? UNCHECKED : `${because}, but ${whyWithheld(slot, policy)}`;
       slots[index] = withhold(slot, { sinceMs, untilMs: sinceMs + policy.holdMs, reason });
     }
   }
@@ -65,6 +68,7 @@ export function depart(
 }
 
 const EMPTY_ANSWER = 'Consul has no endpoint for this backend at all, and allow_empty is off';
+const UNCHECKED = 'critical, but Consul has told no result of its checks since its agent started';
 const AFTER_EMPTY = 'Consul had no endpoint at all a moment ago';
 
 type Because = LeavingEndpoint['because'] | 'deregistered';
@@ -113,7 +117,7 @@ function leave(
   policy: BackendPolicy,
   nowMs: number,
 ): DrainingSlot | FreeSlot {
-  if (because === 'critical' || policy.drainMs === 0) return freed(slot, nowMs);
+  if (because === 'critical' || because === 'unchecked' || policy.drainMs === 0) return freed(slot, nowMs);
   const { address, port, weight } = slot;
   return { state: 'draining', address, port, weight, sinceMs: nowMs, untilMs: nowMs + policy.drainMs };
 }

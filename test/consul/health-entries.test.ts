@@ -72,6 +72,8 @@ test('hostile strings come through as they are: judging them is the reading’s 
 
 const critical = { CheckID: 'http', Status: 'critical' };
 const warning = { CheckID: 'ttl', Status: 'warning' };
+/** As measured on 1.8.7; see lib/consul/health-entries.ts. */
+const unrun = (Type: string, Output = '') => ({ CheckID: 'service:web1', Status: 'critical', Type, Output });
 const serviceMaintenance = { CheckID: '_service_maintenance:web1', Status: 'critical' };
 const nodeMaintenance = { CheckID: '_node_maintenance', Status: 'critical' };
 
@@ -88,6 +90,51 @@ test.each([
     what: 'maintenance of something critical',
     checks: [critical, serviceMaintenance],
     status: 'maintenance',
+  },
+  { what: 'an HTTP check that has not run', checks: [serf, unrun('http')], status: 'unchecked' },
+  {
+    what: 'a TCP and a gRPC check that have not run',
+    checks: [unrun('tcp'), unrun('grpc')],
+    status: 'unchecked',
+  },
+  { what: 'one that has not run, one with a warning', checks: [unrun('http'), warning], status: 'unchecked' },
+  {
+    what: 'an HTTP check, registered anew before, that has not run',
+    checks: [unrun('http', 'HTTP GET http://127.0.0.1:80/: 200 OK Output: fine')],
+    status: 'unchecked',
+  },
+  {
+    what: 'a TCP check, registered anew before, that has not run',
+    checks: [unrun('tcp', 'TCP connect 127.0.0.1:80: Success')],
+    status: 'unchecked',
+  },
+  { what: 'one that has not run, one critical', checks: [unrun('http'), critical], status: 'critical' },
+  {
+    what: 'one that has not run, in maintenance',
+    checks: [unrun('http'), nodeMaintenance],
+    status: 'maintenance',
+  },
+  {
+    what: 'an HTTP check that failed',
+    checks: [unrun('http', 'HTTP GET http://127.0.0.1:80/: 503 Service Unavailable Output: 200 OK')],
+    status: 'critical',
+  },
+  {
+    what: 'an HTTP check that got no answer',
+    checks: [unrun('http', 'Get "http://127.0.0.1:80/": dial tcp 127.0.0.1:80: connect: connection refused')],
+    status: 'critical',
+  },
+  { what: 'a TTL check that was failed without a note', checks: [unrun('ttl')], status: 'critical' },
+  { what: 'a script that failed without a word', checks: [unrun('script')], status: 'critical' },
+  {
+    what: 'the node critical without a word',
+    checks: [{ ...unrun(''), CheckID: 'serfHealth' }],
+    status: 'critical',
+  },
+  {
+    what: 'an unknown status without a word',
+    checks: [{ ...unrun('http'), Status: 'odd' }],
+    status: 'critical',
   },
   { what: 'a status that we do not know', checks: [{ CheckID: 'x', Status: 'odd' }], status: 'critical' },
 ])('the status with $what is $status', ({ checks, status }) => {

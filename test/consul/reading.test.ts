@@ -52,6 +52,8 @@ describe('who is ready and who is leaving', () => {
     { what: 'in maintenance', given: { status: 'maintenance' }, by: both, because: 'maintenance' },
     { what: 'without one of the tags', given: {}, by: tagged, because: 'tags' },
     { what: 'with all the tags and more', given: { tags: ['eu', 'x', 'web'] }, by: tagged, because: null },
+    { what: 'unchecked', given: { status: 'unchecked' }, by: both, because: 'unchecked' },
+    { what: 'unchecked and without the tags', given: { status: 'unchecked' }, by: tagged, because: 'tags' },
     { what: 'critical and without the tags', given: { status: 'critical' }, by: tagged, because: 'critical' },
   ] as const)('$what: leaving because $because', ({ given, by, because }) => {
     const reading = readEndpoints([entry(given)], by);
@@ -222,7 +224,7 @@ const anyEntry: fc.Arbitrary<ServiceEntry> = fc.record({
   ),
   port: fc.oneof(fc.constantFrom(80, 81), fc.integer({ min: -1, max: 70_000 }), fc.double({ noNaN: true })),
   tags: fc.subarray(['web', 'eu', 'x']),
-  status: fc.constantFrom('passing', 'warning', 'critical', 'maintenance'),
+  status: fc.constantFrom('passing', 'warning', 'critical', 'maintenance', 'unchecked'),
   weights: fc.record({
     passing: fc.oneof(fc.constantFrom(1, 2, 300, 400), fc.double({ noNaN: true })),
     warning: fc.constantFrom(-2, -1, 0.5, 1, 300),

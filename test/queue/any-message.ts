@@ -16,7 +16,7 @@ const entry: fc.Arbitrary<ServiceEntry> = fc.record({
   address: text,
   port: number,
   tags: fc.array(text, { maxLength: 3 }),
-  status: fc.constantFrom('passing', 'warning', 'critical', 'maintenance'),
+  status: fc.constantFrom('passing', 'warning', 'critical', 'maintenance', 'unchecked'),
   weights: fc.record({ passing: number, warning: number }),
 });
 

@@ -12,12 +12,13 @@ const someReading = fc
   .record({
     present: fc.uniqueArray(fc.integer({ min: 1, max: 24 }), { maxLength: 24 }),
     critical: fc.uniqueArray(fc.integer({ min: 1, max: 24 }), { maxLength: 5 }),
+    because: fc.constantFrom('critical', 'unchecked'),
   })
-  .map(({ present, critical }): Reading => {
+  .map(({ present, critical, because }): Reading => {
     const leaving = critical.filter((number) => !present.includes(number));
     return reading(
       present.map((number) => endpoint(number)),
-      { leaving: leaving.map((number) => ({ ...endpoint(number), because: 'critical' })) },
+      { leaving: leaving.map((number) => ({ ...endpoint(number), because })) },
     );
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { endpointKey } from '../../lib/model/endpoint.ts';
+import { type Endpoint, endpointKey } from '../../lib/model/endpoint.ts';
 import type { BackendPolicy } from '../../lib/model/fleet.ts';
 import type { Reading } from '../../lib/model/service-entry.ts';
 import type { BackendSlots, Slot } from '../../lib/model/slot-table.ts';
@@ -197,6 +197,55 @@ describe('the guard', () => {
     const leaving = [{ ...endpoint(10), because: 'critical' as const }];
     const table = play(guarded, [0, reading(ten)], [100_000, reading(ten.slice(0, 3), { leaving })]);
     expect(table.slots[9]?.state).toBe('free');
+  });
+});
+
+describe('an endpoint whose checks Consul has told no result of since its agent started', () => {
+  const guarded = policy({ keep: 0.5 });
+  const four = [one, two, three, endpoint(4)];
+  const unchecked = (...some: Endpoint[]) => some.map((each) => ({ ...each, because: 'unchecked' as const }));
+  const restarted = reading([one], { leaving: unchecked(two, three, endpoint(4)) });
+  const states = (table: BackendSlots) => table.slots.slice(0, 4).map((slot) => shown(slot).split(' ')[0]);
+
+  test('serves on, withheld, however many they are', () => {
+    const table = play(guarded, [0, reading(four)], [100_000, restarted]);
+    expect(states(table)).toEqual(['serving', 'withheld', 'withheld', 'withheld']);
+    expect(table.slots[1]).toMatchObject({ withheld: { sinceMs: 100_000, untilMs: 160_000 } });
+    expect(table.departures).toEqual([]);
+  });
+
+  test('is simply serving when its check has passed, and free at once when it has failed', () => {
+    const leaving = [...unchecked(three, endpoint(4)), { ...two, because: 'critical' as const }];
+    const table = play(
+      guarded,
+      [0, reading(four)],
+      [100_000, restarted],
+      [
+        101_000,
+        reading([one, three], { leaving: leaving.filter(({ address }) => address !== three.address) }),
+      ],
+    );
+    expect(states(table)).toEqual(['serving', 'free', 'serving', 'withheld']);
+  });
+
+  test('goes when there is still no result after `hold`', () => {
+    const table = play(guarded, [0, reading(four)], [100_000, restarted], [160_000, restarted]);
+    expect(states(table)).toEqual(['serving', 'free', 'free', 'free']);
+  });
+
+  test('goes at once where there is no guard', () => {
+    const table = play(policy({ keep: 0 }), [0, reading(four)], [100_000, restarted]);
+    expect(states(table)).toEqual(['serving', 'free', 'free', 'free']);
+  });
+
+  test('does not begin to serve, and drains on when it was draining', () => {
+    const table = play(guarded, [0, reading([one, two])], [100_000, reading([one])], [100_001, restarted]);
+    expect(states(table)).toEqual(['serving', 'draining', 'free', 'free']);
+  });
+
+  test('counts from its own first reading, when there was nothing at all before', () => {
+    const table = play(guarded, [0, reading(four)], [50_000, reading([])], [100_000, restarted]);
+    expect(table.slots[1]).toMatchObject({ withheld: { sinceMs: 100_000, untilMs: 160_000 } });
   });
 });
 

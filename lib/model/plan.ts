@@ -3,7 +3,7 @@
 import type { AdminState } from './admin-state.ts';
 import type { RuntimeCommand } from './command.ts';
 import type { EndpointAddress } from './endpoint.ts';
-import type { OperatorHeld } from './report.ts';
+import type { HeldServer } from './report.ts';
 
 export type ChangeKind =
   /** A slot that serves nobody gets an endpoint. */
@@ -79,7 +79,7 @@ export interface Problem {
 export interface Plan {
   readonly changes: readonly Change[];
   readonly stages: readonly Stage[];
-  readonly operatorHeld: readonly OperatorHeld[];
+  readonly operatorHeld: readonly HeldServer[];
   /** Slots with an endpoint that the instance does not have and cannot get, as `backend/server`; `problems` say why. */
   readonly missingSlots: readonly string[];
   readonly problems: readonly Problem[];

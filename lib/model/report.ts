@@ -2,12 +2,18 @@
 
 import type { EndpointAddress } from './endpoint.ts';
 
-export interface OperatorHeld extends EndpointAddress {
+/** A server that an operator put in drain or maint. */
+export interface HeldServer extends EndpointAddress {
   readonly backend: string;
   readonly slot: string;
   readonly state: 'drain' | 'maint';
   /** Since when the endpoint has had the slot: one that left and came back is not held any more. */
   readonly servingSinceMs: number;
+}
+
+export interface OperatorHeld extends HeldServer {
+  /** Of the process on which it was seen or restored: another one has forgotten it. */
+  readonly pid: number;
 }
 
 export interface InstanceReport {
@@ -22,11 +28,6 @@ export interface InstanceReport {
   readonly reason: string | null;
   /** Of the HAProxy process; null when it could not be reached. */
   readonly pid: number | null;
-  /**
-   * Of the process on which `operatorHeld` was seen, which stays while the instance cannot be reached: another one
-   * has forgotten it. Null: none was ever seen.
-   */
-  readonly heldPid: number | null;
   /** HAProxy's version, as last seen; null when it was never reached. */
   readonly haproxy: string | null;
   /** When the pass began to look at it; of two reports the one that looked later counts. */

@@ -5,7 +5,7 @@ import { type EndpointAddress, endpointKey, sameEndpoint } from '../model/endpoi
 import type { BackendPolicy } from '../model/fleet.ts';
 import type { ObservedServer } from '../model/observed.ts';
 import type { Change, Plan, Problem } from '../model/plan.ts';
-import type { OperatorHeld } from '../model/report.ts';
+import type { HeldServer } from '../model/report.ts';
 import { type BackendSlots, isUntouched, type Slot, slotName } from '../model/slot-table.ts';
 import { missingSlotsProblem } from './explain.ts';
 import { type Growth, grow } from './grow.ts';
@@ -16,7 +16,7 @@ export interface BackendObservation {
   /** By server name; includes servers that are not slots. */
   readonly servers: ReadonlyMap<string, ObservedServer>;
   /** What operators held on an earlier process of this instance; empty while the process is the same. */
-  readonly heldBefore: readonly OperatorHeld[];
+  readonly heldBefore: readonly HeldServer[];
   /** Current sessions by server name; a server that is absent counts as busy. */
   readonly sessions: ReadonlyMap<string, number>;
   /** What this HAProxy can be asked for. */
@@ -33,7 +33,7 @@ export function planBackend(
   const rules = rulesOf(policy, table, observation);
   const { grown, missingSlots, problems } = fillGaps(policy, table, observation, rules);
   const judged: Judged[] = [];
-  const operatorHeld: OperatorHeld[] = [];
+  const operatorHeld: HeldServer[] = [];
 
   for (const [index, slot] of table.slots.entries()) {
     const name = slotName(table, index + 1);
@@ -105,7 +105,7 @@ function isSurplus(policy: BackendPolicy, number: number, slot: Slot, seen: Obse
 }
 
 /** Whether it is about the same stay of the same endpoint. */
-function isStill(held: OperatorHeld, slot: Slot): boolean {
+function isStill(held: HeldServer, slot: Slot): boolean {
   return slot.state === 'serving' && sameEndpoint(held, slot) && held.servingSinceMs === slot.sinceMs;
 }
 
@@ -114,7 +114,7 @@ function held(
   name: string,
   slot: Slot,
   { endpoint: { address, port }, state }: { endpoint: EndpointAddress; state: 'drain' | 'maint' },
-): OperatorHeld {
+): HeldServer {
   const servingSinceMs = slot.state === 'serving' ? slot.sinceMs : 0;
   return { backend, slot: name, address, port, state, servingSinceMs };
 }

@@ -4,7 +4,7 @@ import type { Capabilities } from '../model/capabilities.ts';
 import type { BackendPolicy } from '../model/fleet.ts';
 import type { ObservedServer } from '../model/observed.ts';
 import type { Plan, Stage } from '../model/plan.ts';
-import type { OperatorHeld } from '../model/report.ts';
+import type { HeldServer } from '../model/report.ts';
 import type { SlotTable } from '../model/slot-table.ts';
 import { planBackend } from './plan-backend.ts';
 
@@ -12,7 +12,7 @@ export interface Observation {
   /** Every server of the instance, as `show servers state` listed them. */
   readonly servers: readonly ObservedServer[];
   /** What operators held on an earlier process of this instance; empty while the process is the same. */
-  readonly heldBefore: readonly OperatorHeld[];
+  readonly heldBefore: readonly HeldServer[];
   /** By backend, then by server: current sessions. What is absent counts as busy. */
   readonly sessions: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** What this HAProxy can be asked for. */

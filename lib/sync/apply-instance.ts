@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { Fleet, Instance } from '../model/fleet.ts';
 import type { ObservedServer } from '../model/observed.ts';
 import type { Change, Plan, Problem } from '../model/plan.ts';
-import type { InstanceReport } from '../model/report.ts';
+import type { HeldServer, InstanceReport, OperatorHeld } from '../model/report.ts';
 import type { SlotTable } from '../model/slot-table.ts';
 import type { ServersState } from '../runtime-api/runtime-session.ts';
 import { stateSnapshotKey } from '../store/keys.ts';
@@ -59,7 +59,6 @@ export async function applyInstance(
     converged: reason === null,
     reason,
     pid: outcome.info?.pid ?? null,
-    heldPid: heldPidOf(outcome, memory.report),
     haproxy: outcome.info?.version ?? memory.report?.haproxy ?? null,
     observedAtMs,
     applied: newly ? { generation: table.generation, atMs: appliedAtMs } : (last?.applied ?? null),
@@ -68,7 +67,7 @@ export async function applyInstance(
         ? (last?.propagation ?? null)
         : { generation: table.generation, ms: tookUntilAppliedMs },
     commands: outcome.commands,
-    operatorHeld: plan?.operatorHeld ?? memory.report?.operatorHeld ?? [],
+    operatorHeld: heldNow(outcome, last?.operatorHeld ?? []),
     missingSlots: outcome.missingSlots ?? memory.report?.missingSlots ?? [],
     snapshot: snapshot.kept,
   };
@@ -77,16 +76,19 @@ export async function applyInstance(
   return { report, changes: plan?.changes ?? [], problems, tookMs, propagationMs: tookUntilAppliedMs };
 }
 
-/** The present process, once all that was held on the former one is held on it. */
-function heldPidOf({ info, plan, state, problems }: Outcome, memory: InstanceReport | null): number | null {
-  const toRestore =
-    plan?.changes.filter((change) =>
-      plan.operatorHeld.some(({ backend, slot }) => backend === change.backend && slot === change.slot),
-    ) ?? [];
-  const failed = (change: Change) =>
-    problems.some(({ backend, slot }) => backend === change.backend && slot === change.slot);
-  const restored = toRestore.length === 0 || (state !== null && !toRestore.some(failed));
-  return plan !== null && restored ? (info?.pid ?? null) : (memory?.heldPid ?? null);
+/** What was to be restored is held on the present process once that was read back; until then, on the former one. */
+function heldNow(
+  { info, plan, state, problems }: Outcome,
+  before: readonly OperatorHeld[],
+): readonly OperatorHeld[] {
+  if (plan === null || info === null) return before;
+  const isAt = (held: HeldServer) => (at: { readonly backend: string; readonly slot: string | null }) =>
+    at.backend === held.backend && at.slot === held.slot;
+  return plan.operatorHeld.map((held) => {
+    const restored = !plan.changes.some(isAt(held)) || (state !== null && !problems.some(isAt(held)));
+    const pid = restored ? info.pid : (before.find(isAt(held))?.pid ?? info.pid);
+    return { ...held, pid };
+  });
 }
 
 interface Outcome {

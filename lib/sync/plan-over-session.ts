@@ -32,7 +32,7 @@ export async function planOverSession(
   const [info, state] = await Promise.all([session.readInfo(), session.readServers()]);
   const sessions = await readSessions(session, table, state.servers);
   const { report } = await recalling;
-  const heldBefore = report !== null && report.heldPid !== info.pid ? report.operatorHeld : [];
+  const heldBefore = (report?.operatorHeld ?? []).filter(({ pid }) => pid !== info.pid);
   const able = capabilitiesOf(info.version);
   const plan = planInstance(fleet.backends, table, { servers: state.servers, heldBefore, sessions, able });
   return { info, state, plan };

@@ -194,7 +194,11 @@ async function keepShard(
 
 function later(one: InstanceReport | null, other: InstanceReport | null): InstanceReport | null {
   if (one === null || other === null) return one ?? other;
-  return other.observedAtMs > one.observedAtMs ? other : one;
+  const [newer, older] = other.observedAtMs > one.observedAtMs ? [other, one] : [one, other];
+  if (newer.pid !== null) return newer;
+  // It could not be reached: what is known about it is what the other one saw, not what this pass remembered.
+  const { haproxy, operatorHeld, missingSlots, applied, propagation, snapshot } = older;
+  return { ...newer, haproxy, operatorHeld, missingSlots, applied, propagation, snapshot };
 }
 
 function instanceOf({ instances }: Shard, { instance }: InstanceReport): Instance {

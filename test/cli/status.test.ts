@@ -57,7 +57,6 @@ function report(instance: string, differs: Partial<InstanceReport> = {}): Instan
     converged: true,
     reason: null,
     pid: 42,
-    heldPid: 42,
     haproxy: '2.6.12',
     observedAtMs: NOON_MS,
     applied: null,
@@ -96,6 +95,7 @@ describe('status', () => {
     address: '10.0.0.1',
     port: 80,
     servingSinceMs: 1,
+    pid: 42,
   } as const;
   const reports = [
     report('lb1', { operatorHeld: [held] }),

@@ -122,7 +122,7 @@ function createCast(world: World, scenario: Scenario, mutation: Mutation, rules:
   };
   const remember = (body: string) => {
     const report = decodeReport('report.json', body);
-    operators.reported(report.instance, report.heldPid, report.operatorHeld);
+    operators.reported(report.instance, report.operatorHeld[0]?.pid ?? report.pid, report.operatorHeld);
   };
 
   const store = new SimulatedStore(world, written);

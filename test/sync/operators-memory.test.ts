@@ -43,24 +43,18 @@ const fleet: Fleet = {
   backends: [policy],
 };
 
-const serving = {
-  state: 'serving',
-  address: '10.0.0.1',
-  port: 80,
-  weight: null,
-  sinceMs: 1,
-  withheld: null,
-} as const;
-const table: SlotTable = {
-  version: 1,
-  fleet: 'edge',
-  generation: 1,
-  configuration: null,
-  backends: { be: { service: 'web', server: 'srv', slots: [serving], departures: [], refused: [] } },
-};
+/** Endpoint 10.0.0.N serves in slot N. */
+function tableOf(servers: number): SlotTable {
+  const slots = Array.from({ length: servers }, (_, index) => ({
+    state: 'serving' as const,
+    ...{ address: `10.0.0.${index + 1}`, port: 80, weight: null, sinceMs: 1, withheld: null },
+  }));
+  const backend = { service: 'web', server: 'srv', slots, departures: [], refused: [] };
+  return { version: 1, fleet: 'edge', generation: 1, configuration: null, backends: { be: backend } };
+}
 
-/** An instance with one server, and a store in memory. */
-function bench() {
+/** An instance with so many servers, and a store in memory. */
+function bench(servers = 1) {
   const objects = new Map<string, string>();
   const store: ObjectStore = {
     get: async (key) => {
@@ -73,32 +67,38 @@ function bench() {
       return { etag: '' };
     },
   };
-  const lb = { pid: 1, admin: 'ready' as AdminState, condition: 'well' as 'well' | 'away' | 'drops' };
+  const lb = {
+    pid: 1,
+    admin: Array.from({ length: servers }, (): AdminState => 'ready'),
+    condition: 'well' as 'well' | 'away' | 'drops',
+  };
   const session: RuntimeSession = {
     async send(commands) {
       if (lb.condition === 'drops') throw new SessionLost('lb1', 'it closed the connection', 1);
-      for (const command of commands) if (command.kind === 'set-state') lb.admin = command.state;
+      for (const command of commands) {
+        if (command.kind === 'set-state') lb.admin[Number(command.server.slice(3)) - 1] = command.state;
+      }
       return commands.map(() => ({ done: true }));
     },
-    readServers: async () => ({ raw: '', servers: [shown()] }),
+    readServers: async () => ({ raw: '', servers: lb.admin.map(shown) }),
     readInfo: async () => ({ version: '3.0.11', pid: lb.pid, uptimeSeconds: 1 }),
     readLevel: async () => 'admin',
     readSessions: async () => new Map(),
     readUsedConnections: async () => new Map(),
     close: async () => {},
   };
-  const shown = () => ({
+  const shown = (admin: AdminState, index: number) => ({
     backend: 'be',
-    server: 'srv1',
-    address: '10.0.0.1',
+    server: `srv${index + 1}`,
+    address: `10.0.0.${index + 1}`,
     port: 80,
-    id: 1,
+    id: index + 1,
     forcedId: false,
     healthCheck: 'enabled' as const,
     agentCheck: 'none' as const,
     ssl: false,
-    admin: lb.admin,
-    adminMask: { ready: 0, drain: 8, maint: 1 }[lb.admin],
+    admin,
+    adminMask: { ready: 0, drain: 8, maint: 1 }[admin],
     operational: 'running' as const,
     weight: 1,
     configuredWeight: 1,
@@ -114,43 +114,57 @@ function bench() {
     log: () => {},
     readService: async () => ({ entries: [] }),
   };
+  const table = tableOf(servers);
   const pass = async () => {
     const options = { snapshots: 'when-due' } as const;
     return (await applyToShard(ports, table, shardOf(fleet, 0), pLimit(1), options))[0]?.report;
   };
-  return { lb, pass, objects, ports };
+  return { lb, pass };
 }
 
 test('a hold that its operator ended is not restored on the same process after nobody could reach it', async () => {
   const { lb, pass } = bench();
-  lb.admin = 'drain';
+  lb.admin = ['drain'];
   await pass();
   lb.condition = 'away';
   await pass();
-  Object.assign(lb, { condition: 'well', admin: 'ready' });
+  Object.assign(lb, { condition: 'well', admin: ['ready'] });
 
   expect(await pass()).toMatchObject({ converged: true, operatorHeld: [] });
-  expect(lb.admin).toBe('ready');
+  expect(lb.admin).toEqual(['ready']);
 });
 
 test('the only server, held on a process that is gone, is held on the next one', async () => {
   const { lb, pass } = bench();
-  lb.admin = 'maint';
+  lb.admin = ['maint'];
   await pass();
-  Object.assign(lb, { pid: 2, admin: 'ready' });
+  Object.assign(lb, { pid: 2, admin: ['ready'] });
 
   expect(await pass()).toMatchObject({ converged: true, operatorHeld: [{ slot: 'srv1', state: 'maint' }] });
-  expect(lb.admin).toBe('maint');
+  expect(lb.admin).toEqual(['maint']);
 });
 
 test('a hold that could not be restored is restored by a later pass', async () => {
   const { lb, pass } = bench();
-  lb.admin = 'drain';
+  lb.admin = ['drain'];
   await pass();
-  Object.assign(lb, { pid: 2, admin: 'ready', condition: 'drops' });
+  Object.assign(lb, { pid: 2, admin: ['ready'], condition: 'drops' });
   await pass();
   lb.condition = 'well';
 
   expect(await pass()).toMatchObject({ operatorHeld: [{ slot: 'srv1', state: 'drain' }] });
-  expect(lb.admin).toBe('drain');
+  expect(lb.admin).toEqual(['drain']);
+});
+
+test('a hold that waits to be restored does not bind a server that was put back on the present process', async () => {
+  const { lb, pass } = bench(2);
+  lb.admin[0] = 'drain';
+  await pass();
+  // The new process has forgotten the first hold, and its operator makes a second one before it can be restored.
+  Object.assign(lb, { pid: 2, admin: ['ready', 'drain'], condition: 'drops' });
+  await pass();
+  Object.assign(lb, { admin: ['ready', 'ready'], condition: 'well' });
+
+  expect((await pass())?.operatorHeld.map(({ slot }) => slot)).toEqual(['srv1']);
+  expect(lb.admin).toEqual(['drain', 'ready']);
 });

@@ -41,7 +41,6 @@ function report(instance: string, differs: Partial<InstanceReport> = {}): Instan
       converged: true,
       reason: null,
       pid: 7,
-      heldPid: 7,
     },
     ...{
       haproxy: '3.2.1',
@@ -121,13 +120,24 @@ test('of two passes at once, for each instance the one that looked at it later c
   expect((await kept()).map(({ pid }) => pid)).toEqual([8, 9, 8]);
 });
 
+test('a pass that could not reach an instance forgets nothing of what another one saw there', async () => {
+  const { ports, shard, kept } = bench();
+  const [early, late] = [await recallShard(ports, shard), await recallShard(ports, shard)];
+  const place = { backend: 'be', slot: 'srv1', address: '10.0.0.1', port: 80 } as const;
+  const operatorHeld = [{ ...place, state: 'drain' as const, servingSinceMs: 1, pid: 7 }];
+  await keepReports(ports, shard, early, [report('lb1', { operatorHeld })], WHEN_DUE);
+  const away = report('lb1', { pid: null, converged: false, reason: 'it is away', observedAtMs: 2_000 });
+  await keepReports(ports, shard, late, [away], WHEN_DUE);
+  expect(await kept()).toMatchObject([{ reason: 'it is away', pid: null, operatorHeld }]);
+});
+
 test('an instance that came from another shard is remembered by its own report', async () => {
   const { store, ports, shard, pass, kept } = bench();
   await pass(report('lb1'), report('lb3'));
-  await store.put(reportKey('edge', 'lb2'), encodeReport(report('lb2', { heldPid: 42 })));
+  await store.put(reportKey('edge', 'lb2'), encodeReport(report('lb2', { pid: 42 })));
   const [, second] = shard.instances;
   if (second === undefined) throw new RangeError('three instances');
-  expect((await recallShard(ports, shard)).of(second).report?.heldPid).toBe(42);
+  expect((await recallShard(ports, shard)).of(second).report?.pid).toBe(42);
   await pass(report('lb1'), report('lb2', { generation: 2 }), report('lb3'));
   expect((await kept()).map(({ instance }) => instance)).toEqual(NAMES);
 });

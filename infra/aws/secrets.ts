@@ -8,7 +8,10 @@ const TLS_PARTS = ['ca', 'cert', 'key'] as const;
 
 export function secretsOf(stage: string, { fleets }: HitlessConfig, parameters: Parameters) {
   const webhookTokens = parameters.webhookTokens ?? `/hitless/${stage}/webhook-tokens`;
-  const needsTls = fleets.some(({ instances }) => instances.some(({ address }) => address.scheme === 'tls'));
+  const needsTls = fleets.some(
+    ({ instances, instancesFrom }) =>
+      instancesFrom?.scheme === 'tls' || instances.some(({ address }) => address.scheme === 'tls'),
+  );
   const tls = parameters.tls ?? (needsTls ? `/hitless/${stage}/tls` : undefined);
   const { consulToken } = parameters;
   const ofWorker = [

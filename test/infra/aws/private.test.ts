@@ -81,10 +81,14 @@ test('below a prefix and with several fleets, the worker and each host may touch
     'shared-bucket/hitless/one/fleets/edge_1/*',
   ]);
   const policies = ofType(template, 'AWS::IAM::ManagedPolicy').map(([id]) => id);
-  expect(policies).toHaveLength(1);
-  expect(named(policies[0] ?? '', 'PublishedConfiguration')).toEqual([
+  expect(policies).toHaveLength(2);
+  expect(named(policies[1] ?? '', 'PublishedConfiguration')).toEqual([
     'shared-bucket/hitless/one/fleets/edge_1/haproxy.cfg',
     'shared-bucket/hitless/one/fleets/edge_1/current.json',
+  ]);
+  // Nothing is rendered for this one: its HAProxies may start from their state files.
+  expect(named(policies[0] ?? '', 'StateFiles')).toEqual([
+    'shared-bucket/hitless/one/fleets/edge-1/instances/*/servers.state',
   ]);
 });
 

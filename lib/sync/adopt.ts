@@ -6,6 +6,7 @@ import type { BackendPolicy, Fleet } from '../model/fleet.ts';
 import type { ObservedServer } from '../model/observed.ts';
 import type { Reading } from '../model/service-entry.ts';
 import { adoptableSlots } from '../slots/adopt.ts';
+import { findInstances } from './find-instances.ts';
 import type { SyncPorts } from './ports.ts';
 
 /** Connections at the same time. */
@@ -27,9 +28,10 @@ export async function adopt(
 ): Promise<Adopted> {
   const adopted = new Map<string, ReadonlyMap<number, Endpoint>>();
   if (fresh.length === 0) return adopted;
+  const { fleet: whole } = await findInstances(ports, fleet, { write: false });
   const limit = pLimit(AT_ONCE);
   const observed = await Promise.all(
-    fleet.instances.map(({ address }) => limit(() => serversOf(ports, fleet, address))),
+    whole.instances.map(({ address }) => limit(() => serversOf(ports, fleet, address))),
   );
   for (const { backend, server } of fresh) {
     const endpoints = readings.get(backend)?.endpoints ?? [];

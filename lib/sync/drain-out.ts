@@ -42,11 +42,12 @@ export async function passUntilDrained(
     waiting(ends.length, Math.max(...ends));
     const endMs = Math.max(Math.min(...ends) - nowMs + 1, LOOK_AGAIN.soonestMs);
     await sleep(Math.min(endMs, LOOK_AGAIN.latestMs));
+    const earlier = new Map(result.applied.map((applied) => [applied.report.instance, applied]));
     const next = await passFleet(ports, fleet, options);
     result = {
       ...next,
       changed: result.changed || next.changed,
-      applied: next.applied.map((applied, index) => together(result.applied[index], applied)),
+      applied: next.applied.map((applied) => together(earlier.get(applied.report.instance), applied)),
     };
   }
 }

@@ -21,7 +21,7 @@ import type { ConsulFailure } from './read-endpoints.ts';
 const MOST_RACES = 20;
 
 export interface WholeFleet {
-  /** With all of its instances. */
+  /** With all of its instances; `instancesFrom` is null. */
   readonly fleet: Fleet;
   /** Registrations that cannot be instances. */
   readonly refused: readonly InstanceRefusal[];
@@ -73,14 +73,16 @@ export async function recallInstances(store: ObjectStore, fleet: Fleet): Promise
 /** Whoever has the name or the address of a listed instance by now is that one. */
 function whole(fleet: Fleet, known: KnownInstances | null): WholeFleet {
   const { instancesFrom: from, instances: listed } = fleet;
-  if (from === null || known?.service !== from.service) return { fleet, refused: [], consulFailure: null };
+  if (from === null || known?.service !== from.service) {
+    return { fleet: { ...fleet, instancesFrom: null }, refused: [], consulFailure: null };
+  }
   const names = new Set(listed.map(({ name }) => name));
   const places = new Set(listed.map(({ address }) => placeOf(address)));
   const found = known.instances
     .map((one) => instanceAt(one, from))
     .filter(({ name, address }) => !names.has(name) && !places.has(placeOf(address)));
   return {
-    fleet: { ...fleet, instances: [...listed, ...found] },
+    fleet: { ...fleet, instances: [...listed, ...found], instancesFrom: null },
     refused: known.refused,
     consulFailure: null,
   };

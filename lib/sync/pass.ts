@@ -2,12 +2,14 @@
 
 import pLimit from 'p-limit';
 import type { Fleet } from '../model/fleet.ts';
+import type { InstanceRefusal } from '../model/found-instance.ts';
 import type { SlotTable } from '../model/slot-table.ts';
 import { slotTableKey } from '../store/keys.ts';
 import { decodeSlotTable } from '../store/slot-table-document.ts';
 import type { Applied, ApplyOptions } from './apply-instance.ts';
 import { applyToShard } from './apply-shard.ts';
 import { assignFleet } from './assign-fleet.ts';
+import { findInstances, recallInstances } from './find-instances.ts';
 import type { SyncPorts } from './ports.ts';
 import { publish } from './publish.ts';
 import type { ConsulFailure, EntriesByService } from './read-endpoints.ts';
@@ -29,6 +31,8 @@ export interface PassResult {
   readonly table: SlotTable;
   readonly changed: boolean;
   readonly consulFailures: readonly ConsulFailure[];
+  /** Registrations that cannot be instances of the fleet. */
+  readonly refusedInstances: readonly InstanceRefusal[];
   readonly applied: readonly Applied[];
   /** The shards that were left for `applyShard`; empty when every instance was applied to. */
   readonly shards: readonly number[];
@@ -40,13 +44,17 @@ export interface PassResult {
  * @throws StoreFailed, DocumentInvalid, TemplateInvalid, ConsulUnavailable: nothing was done. What goes wrong with one
  *   service, one instance or one object afterwards is in the result.
  */
-export async function passFleet(ports: SyncPorts, fleet: Fleet, options: PassOptions): Promise<PassResult> {
-  const { table, configuration, changed, consulFailures } = await assignFleet(
-    ports,
-    fleet,
-    options.entries,
-    options.receivedAtMs ?? null,
-  );
+export async function passFleet(
+  ports: SyncPorts,
+  configured: Fleet,
+  options: PassOptions,
+): Promise<PassResult> {
+  const [assignment, { fleet, refused: refusedInstances, consulFailure }] = await Promise.all([
+    assignFleet(ports, configured, options.entries, options.receivedAtMs ?? null),
+    findInstances(ports, configured, { write: true }),
+  ]);
+  const { table, configuration, changed } = assignment;
+  const consulFailures = [...assignment.consulFailures, ...(consulFailure ?? [])];
   for (const { service, error, usedEvent } of consulFailures) {
     ports.log({ event: 'consul_unavailable', level: 'error', fleet: fleet.name, service, error, usedEvent });
   }
@@ -60,7 +68,7 @@ export async function passFleet(ports: SyncPorts, fleet: Fleet, options: PassOpt
     ports.log({ event: 'failed', level: 'error', fleet: fleet.name, error: publishFailure.message });
   }
   const left = split ? shards.map(({ shard }) => shard) : [];
-  return { table, changed, consulFailures, applied, shards: left, publishFailure };
+  return { table, changed, consulFailures, refusedInstances, applied, shards: left, publishFailure };
 }
 
 /**
@@ -76,10 +84,10 @@ export async function applyShard(
   options: ApplyOptions,
 ): Promise<readonly Applied[]> {
   const key = slotTableKey(fleet.name);
-  const stored = await ports.store.get(key);
+  const [stored, whole] = await Promise.all([ports.store.get(key), recallInstances(ports.store, fleet)]);
   if (stored === null) return [];
   const table = decodeSlotTable(key, stored.body);
-  return applyShards(ports, table, [shardOf(fleet, shard)], options);
+  return applyShards(ports, table, [shardOf(whole.fleet, shard)], options);
 }
 
 /** The shards beside each other, with one limit for all of them. */

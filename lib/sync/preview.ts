@@ -2,12 +2,14 @@
 
 import pLimit from 'p-limit';
 import type { Fleet, Instance } from '../model/fleet.ts';
+import type { InstanceRefusal } from '../model/found-instance.ts';
 import type { InstanceInfo } from '../model/observed.ts';
 import type { Plan } from '../model/plan.ts';
 import type { InstanceReport } from '../model/report.ts';
 import type { SlotTable } from '../model/slot-table.ts';
 import { missingSlotsProblem } from '../plan/explain.ts';
 import { proposeTable } from './assign-fleet.ts';
+import { findInstances } from './find-instances.ts';
 import { planOverSession } from './plan-over-session.ts';
 import type { SyncPorts } from './ports.ts';
 import type { ConsulFailure } from './read-endpoints.ts';
@@ -36,13 +38,18 @@ export interface FleetPreview {
   readonly table: SlotTable;
   readonly changed: boolean;
   readonly consulFailures: readonly ConsulFailure[];
-  /** In the order of the configuration. */
+  /** Registrations that cannot be instances of the fleet. */
+  readonly refusedInstances: readonly InstanceRefusal[];
+  /** In the order of the configuration, then those that were found in Consul. */
   readonly instances: readonly InstancePreview[];
 }
 
 /** @throws StoreFailed, DocumentInvalid, TemplateInvalid, ConsulUnavailable, as a pass would. */
-export async function previewFleet(ports: SyncPorts, fleet: Fleet): Promise<FleetPreview> {
-  const { table, changed, consulFailures } = await proposeTable(ports, fleet, new Map());
+export async function previewFleet(ports: SyncPorts, configured: Fleet): Promise<FleetPreview> {
+  const found = await findInstances(ports, configured, { write: false });
+  const { fleet, refused: refusedInstances, consulFailure } = found;
+  const { table, changed, ...proposal } = await proposeTable(ports, fleet, new Map());
+  const consulFailures = [...proposal.consulFailures, ...(consulFailure ?? [])];
   const limit = pLimit(AT_ONCE);
   const instances = await Promise.all(
     shardsOf(fleet).flatMap((shard) => {
@@ -53,7 +60,7 @@ export async function previewFleet(ports: SyncPorts, fleet: Fleet): Promise<Flee
       });
     }),
   );
-  return { table, changed, consulFailures, instances };
+  return { table, changed, consulFailures, refusedInstances, instances };
 }
 
 async function previewInstance(

@@ -149,9 +149,15 @@ function lasting(report: InstanceReport | null): object | null {
   return report === null ? null : { ...report, observedAtMs: 0, commands: 0 };
 }
 
-/** Anything but another generation that was applied as it should be. */
+/** Anything but another generation that was applied as it should be, and another snapshot. */
 function isNews(report: InstanceReport, last: InstanceReport | null): boolean {
-  const told = (of: InstanceReport) => ({ ...lasting(of), generation: 0, applied: null, propagation: null });
+  const told = (of: InstanceReport) => ({
+    ...lasting(of),
+    generation: 0,
+    applied: null,
+    propagation: null,
+    snapshot: null,
+  });
   return last === null || !isDeepStrictEqual(told(report), told(last));
 }
 

@@ -3,6 +3,7 @@
 import pLimit from 'p-limit';
 import type { AdminState } from '../model/admin-state.ts';
 import type { Fleet } from '../model/fleet.ts';
+import type { InstanceRefusal } from '../model/found-instance.ts';
 import type { InstanceReport } from '../model/report.ts';
 import type { Cause, ConfigurationDigests, SlotTable } from '../model/slot-table.ts';
 import { DocumentInvalid } from '../store/document-invalid.ts';
@@ -10,6 +11,7 @@ import { slotTableKey } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { decodeSlotTable } from '../store/slot-table-document.ts';
 import { type BackendStatus, backendStatus, isoTime } from './backend-status.ts';
+import { recallInstances } from './find-instances.ts';
 import { readReport, readShard, type Shard, shardsOf } from './shard-reports.ts';
 import { type Propagation, propagationOf } from './trail.ts';
 
@@ -59,18 +61,22 @@ export interface FleetStatus {
   /** Names of the instances that did not converge to the generation. */
   readonly laggards: readonly string[];
   readonly instances: Readonly<Record<string, InstanceStatus>>;
+  /** Registrations that cannot be instances of the fleet. */
+  readonly refusedInstances: readonly InstanceRefusal[];
   readonly backends: Readonly<
     Record<string, BackendStatus & { readonly operatorHeld: readonly HeldServer[] }>
   >;
 }
 
 /**
- * Instances and backends are those of the configuration, in its order.
+ * Instances and backends are those of the configuration, in its order; then the instances that the last pass found in
+ * Consul.
  *
  * @throws StoreFailed, DocumentInvalid when the table cannot be read; a report that is no report is its instance's
  *   reason.
  */
-export async function fleetStatus(store: ObjectStore, fleet: Fleet): Promise<FleetStatus> {
+export async function fleetStatus(store: ObjectStore, configured: Fleet): Promise<FleetStatus> {
+  const { fleet, refused: refusedInstances } = await recallInstances(store, configured);
   const key = slotTableKey(fleet.name);
   const stored = await store.get(key);
   const table = stored === null ? null : decodeSlotTable(key, stored.body);
@@ -89,6 +95,7 @@ export async function fleetStatus(store: ObjectStore, fleet: Fleet): Promise<Fle
     propagation: propagationOf(reports.flatMap(({ report }) => report ?? [])),
     laggards: instances.flatMap(([name, { converged }]) => (converged ? [] : [name])),
     instances: Object.fromEntries(instances),
+    refusedInstances,
     backends: Object.fromEntries(
       fleet.backends.map((policy) => {
         const own = held.filter(({ backend }) => backend === policy.backend);

@@ -32,8 +32,8 @@ const QUEUEING_WAITS_MS = 15;
 const KEPT_DAYS = 90;
 /** Each host asks once a minute for current.json; hitless-pull.timer. */
 const HOST_ASKS = 86_400 / 67.5;
-/** START, END and REPORT of an invocation, and the EMF lines of its metrics. */
-const INVOCATION_LOG_BYTES = 400 + 2 * 500;
+/** START, END and REPORT of an invocation, the EMF lines of its metrics, and its own summary. */
+const INVOCATION_LOG_BYTES = 400 + 2 * 500 + 600;
 /** functions/pass-metrics.ts, for each fleet; and those of the functions themselves. */
 const METRICS_PER_FLEET = 8;
 const METRICS = 8;

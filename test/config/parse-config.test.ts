@@ -91,7 +91,7 @@ describe('what a configuration means', () => {
           instances: [{ name: 'lb1', address: { scheme: 'unix', path: '/run/a.sock' } }],
           tls: {},
           instancesFrom: null,
-          snapshotEveryMs: 600_000,
+          snapshotEveryMs: 900_000,
           reportEveryMs: 0,
           shard: 50,
           timeoutMs: 5_000,

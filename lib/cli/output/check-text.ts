@@ -15,11 +15,12 @@ export function headText(path: string, { consul, store }: HitlessConfig): string
 }
 
 export function checkText(fleet: Fleet, { problems, notes, live }: FleetCheck): string[] {
-  const { name, instances, backends, template, timeoutMs, snapshotEveryMs, shard } = fleet;
+  const { name, instances, backends, template, timeoutMs, snapshotEveryMs, reportEveryMs, shard } = fleet;
   const settings = [
     template === null ? 'no template' : `template ${template.path}`,
     `timeout ${duration(timeoutMs)}`,
     `snapshot_every ${duration(snapshotEveryMs)}`,
+    `report_every ${duration(reportEveryMs)}`,
     `shard ${shard}`,
   ];
   return [

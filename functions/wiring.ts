@@ -46,10 +46,10 @@ export interface WebhookPorts extends ReconcilePorts {
 
 export interface WorkerPorts extends ReconcilePorts {
   /**
-   * Makes received messages visible at once, instead of when their time has run out; by their receipt handles.
-   * Throws when SQS does not do it for one of them: that one comes later.
+   * Makes received messages visible after so many seconds, instead of when their time has run out; by their receipt
+   * handles. Throws when SQS does not do it for one of them: that one comes later.
    */
-  readonly returnAtOnce: (receiptHandles: readonly string[]) => Promise<void>;
+  readonly returnMessages: (receiptHandles: readonly string[], afterSeconds: number) => Promise<void>;
   /** What a pass works with; the worker adds its own log. */
   readonly sync: Omit<SyncPorts, 'log'>;
 }
@@ -86,8 +86,8 @@ export async function wireWorker(
     openSession: withTls(runtimeTls(environment, onStale)),
     now: Date.now,
   };
-  const returnAtOnce = createMessageReturner(new SQSClient({}), queueUrl(environment));
-  return { ...withConfig(config, environment), returnAtOnce, sync };
+  const returnMessages = createMessageReturner(new SQSClient({}), queueUrl(environment));
+  return { ...withConfig(config, environment), returnMessages, sync };
 }
 
 /** A reader, with its kept connections, for as long as the token is the same. */

@@ -8,7 +8,7 @@
 
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import middy from '@middy/core';
-import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { Fleet } from '../lib/model/fleet.ts';
 import type { InstanceReport } from '../lib/model/report.ts';
 import { applyShard, passFleet } from '../lib/sync/pass.ts';
@@ -23,6 +23,10 @@ import { type WorkerPorts, wireWorker } from './wiring.ts';
 /** Kept back from the function's timeout for reports, metrics and the answer. */
 const RESERVE_MS = 1_000;
 
+/** What failed comes again after this time, then after twice as long, and so on: a hiccup is soon over, an outage is not. */
+const FIRST_RETRY_S = 15;
+const LONGEST_RETRY_S = 120;
+
 const { logger, metrics, middlewares } = createTelemetry('worker');
 
 /** @param wire gives everything outside of the function; called at the first event. */
@@ -36,7 +40,7 @@ export function createWorker(wire: (onStale: OnStale) => Promise<WorkerPorts>) {
       const fleets = new Set(wired.fleets.map((fleet) => fleet.name));
       const deadline = AbortSignal.timeout(Math.max(0, Math.floor(untilMs - performance.now())));
       const failed = await Promise.all(
-        groupsOf(event.Records, fleets).map((group) => handleGroup(wired, group, deadline)),
+        groupsOf(event.Records, fleets).map((group) => handleGroup(wired, group, event.Records, deadline)),
       );
       const batchItemFailures = failed.flat().map((itemIdentifier) => ({ itemIdentifier }));
       metrics.addMetric('MessagesReceived', MetricUnit.Count, event.Records.length);
@@ -51,6 +55,7 @@ export const handler = createWorker((onStale) => wireWorker(undefined, onStale))
 async function handleGroup(
   ports: WorkerPorts,
   group: Group,
+  records: readonly SQSRecord[],
   deadline: AbortSignal,
 ): Promise<readonly string[]> {
   const afterwards = group.bad?.messageIds ?? [];
@@ -64,7 +69,13 @@ async function handleGroup(
   } catch (error) {
     const cause = error instanceof Error ? error : new Error(String(error));
     logger.error('messages_failed', { group: group.id, messageIds: group.messageIds, error: cause });
-    return [...group.messageIds, ...afterwards];
+    const failed = [...group.messageIds, ...afterwards];
+    await returnFailed(
+      ports,
+      records.filter(({ messageId }) => failed.includes(messageId)),
+      deadline,
+    );
+    return failed;
   }
 }
 
@@ -73,17 +84,34 @@ async function handleGroup(
  * deliveries: these need not wait for the visibility timeout. The records after it go back with it, for a group is not
  * handed out while one of its messages is in flight; the queue keeps their order.
  */
-async function returnBad(
-  { returnAtOnce }: WorkerPorts,
-  { id, bad }: Group,
+async function returnBad(ports: WorkerPorts, { bad }: Group, deadline: AbortSignal): Promise<void> {
+  if (bad !== null) await giveBack(ports, bad.receiptHandles, 0, deadline);
+}
+
+/** Their visibility timeout is made for a worker that hangs: left alone, they would hold up their fleet for as long. */
+async function returnFailed(
+  ports: WorkerPorts,
+  records: readonly SQSRecord[],
   deadline: AbortSignal,
 ): Promise<void> {
-  if (bad === null) return;
+  const times = Math.max(...records.map(({ attributes }) => Number(attributes.ApproximateReceiveCount)));
+  const seconds = Math.min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (times - 1));
+  const handles = records.map(({ receiptHandle }) => receiptHandle);
+  await giveBack(ports, handles, seconds, deadline);
+}
+
+/** When that does not work either, they come when their visibility timeout has run out. */
+async function giveBack(
+  { returnMessages }: WorkerPorts,
+  receiptHandles: readonly string[],
+  afterSeconds: number,
+  deadline: AbortSignal,
+): Promise<void> {
   try {
-    await beforeDeadline(deadline, returnAtOnce(bad.receiptHandles));
+    await beforeDeadline(deadline, returnMessages(receiptHandles, afterSeconds));
   } catch (error) {
     const cause = error instanceof Error ? error : new Error(String(error));
-    logger.warn('message_not_returned', { group: id, messageIds: bad.messageIds, error: cause });
+    logger.warn('messages_not_returned', { messages: receiptHandles.length, error: cause });
   }
 }
 

@@ -6,8 +6,8 @@ import { ChangeMessageVisibilityBatchCommand, type SQSClient } from '@aws-sdk/cl
 const LARGEST_BATCH = 10;
 
 /**
- * Makes messages visible at once. In a FIFO queue their order stays: as long as one message of a group is in flight,
- * no other of the group is handed out.
+ * Makes messages visible after some seconds; 0: at once. In a FIFO queue their order stays: as long as one message of a
+ * group is in flight, no other of the group is handed out.
  *
  * @returns takes receipt handles; none: no request. Throws an error with SQS's words when one of the messages was not
  *   returned (the others were): it comes when its time has run out.
@@ -15,15 +15,15 @@ const LARGEST_BATCH = 10;
 export function createMessageReturner(
   client: SQSClient,
   queueUrl: string,
-): (receiptHandles: readonly string[]) => Promise<void> {
-  return async (receiptHandles) => {
+): (receiptHandles: readonly string[], afterSeconds: number) => Promise<void> {
+  return async (receiptHandles, afterSeconds) => {
     const refused: string[] = [];
     for (let first = 0; first < receiptHandles.length; first += LARGEST_BATCH) {
       const batch = receiptHandles.slice(first, first + LARGEST_BATCH);
       const Entries = batch.map((ReceiptHandle, index) => ({
         Id: String(index),
         ReceiptHandle,
-        VisibilityTimeout: 0,
+        VisibilityTimeout: afterSeconds,
       }));
       const { Failed = [] } = await client.send(
         new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }),

@@ -74,8 +74,9 @@ test('the bad record and those after it are returned when the work before them i
   const returned: (readonly string[])[] = [];
   const worker = createWorker(async () => ({
     ...wired,
-    returnAtOnce: async (receiptHandles) => {
+    returnMessages: async (receiptHandles, afterSeconds) => {
       expect(registry.asked).toEqual(['my-cluster']);
+      expect(afterSeconds).toBe(0);
       returned.push(receiptHandles);
     },
   }));
@@ -99,7 +100,7 @@ test('a queue that does not take the record back changes nothing about the answe
   const wired = await wireWorker(environment.variables);
   const worker = createWorker(async () => ({
     ...wired,
-    returnAtOnce: () => Promise.reject(new Error('AccessDenied')),
+    returnMessages: () => Promise.reject(new Error('AccessDenied')),
   }));
   const bad = sqsRecord({ body: 'poison' });
   expect(await worker(sqsEvent(bad), lambdaContext())).toEqual({
@@ -107,21 +108,29 @@ test('a queue that does not take the record back changes nothing about the answe
   });
 });
 
-test('when the work before it failed, nothing is returned: its group waits for that work anyway', async () => {
+test('when the work before it failed, all of its group come again: soon at first, then later', async () => {
   const wired = await wireWorker(environment.variables);
   const returned: unknown[] = [];
   const worker = createWorker(async () => ({
     ...wired,
-    returnAtOnce: async (receiptHandles) => {
-      returned.push(receiptHandles);
+    returnMessages: async (receiptHandles, afterSeconds) => {
+      returned.push([receiptHandles.length, afterSeconds]);
     },
     sync: {
       ...wired.sync,
       store: { ...wired.sync.store, get: () => Promise.reject(new Error('the bucket is gone')) },
     },
   }));
-  const records = [sqsRecord({ body: reconcile('edge', 5) }), sqsRecord({ body: 'poison' })];
-  const { batchItemFailures } = await worker(sqsEvent(...records), lambdaContext());
-  expect(batchItemFailures).toHaveLength(2);
-  expect(returned).toEqual([]);
+  for (const ApproximateReceiveCount of ['1', '2', '5']) {
+    const records = [sqsRecord({ body: reconcile('edge', 5) }), sqsRecord({ body: 'poison' })].map(
+      (record) => ({ ...record, attributes: { ...record.attributes, ApproximateReceiveCount } }),
+    );
+    const { batchItemFailures } = await worker(sqsEvent(...records), lambdaContext());
+    expect(batchItemFailures).toHaveLength(2);
+  }
+  expect(returned).toEqual([
+    [2, 15],
+    [2, 30],
+    [2, 120],
+  ]);
 });

@@ -137,7 +137,8 @@ export class FunctionsPlatform {
     const sandbox = this.#newSandbox('worker');
     const worker = createWorker(async () => ({
       ...this.#basicPorts(sandbox),
-      returnAtOnce: async (handles: readonly string[]) => this.queue?.returnAtOnce(handles),
+      returnMessages: async (handles: readonly string[], afterSeconds: number) =>
+        this.queue?.returnAfter(handles, afterSeconds * 1_000),
       sync: this.#syncPorts(sandbox),
     }));
     return { sandbox, worker };

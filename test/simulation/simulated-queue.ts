@@ -89,13 +89,13 @@ export class SimulatedQueue {
     this.#messages = this.#messages.filter((message) => !gone.has(message.id));
   }
 
-  /** Makes messages visible again before their time. */
-  returnAtOnce(receiptHandles: readonly string[]): void {
+  /** Makes messages visible again at another time than when their visibility timeout has run out. */
+  returnAfter(receiptHandles: readonly string[], ms: number): void {
     const ids = new Set(receiptHandles.map((handle) => handle.split('-')[0]));
     for (const message of this.#messages) {
-      if (ids.has(message.id)) message.visibleAtMs = 0;
+      if (ids.has(message.id)) message.visibleAtMs = this.#world.time.elapsedMs + ms;
     }
-    this.#arrived();
+    this.#world.time.after(ms, this.#arrived);
   }
 
   async #send(

@@ -83,8 +83,12 @@ function templateProblems(fleet: Fleet): string[] {
   }
 }
 
-function liveProblems({ instances, services, store }: FleetSurvey): string[] {
+function liveProblems({ instances, refusedInstances, services, store }: FleetSurvey): string[] {
   return [
+    ...refusedInstances.map(
+      ({ name, address, port, reason }) =>
+        `${name} is registered at ${JSON.stringify(address)} port ${port}, which cannot be: ${reason}`,
+    ),
     ...instances.flatMap(({ instance, problems }) => problems.map((problem) => `${instance}: ${problem}`)),
     ...services.flatMap(({ problems }) => problems),
     ...store.problems,

@@ -54,6 +54,7 @@ export interface FleetPlan {
   /** Of the table after a pass. */
   readonly nextGeneration: number;
   readonly consulFailures: FleetPreview['consulFailures'];
+  readonly refusedInstances: FleetPreview['refusedInstances'];
   readonly backends: Readonly<Record<string, BackendStatus>>;
   readonly instances: Readonly<Record<string, InstancePlan>>;
 }
@@ -63,11 +64,12 @@ async function plan(options: GlobalOptions): Promise<ExitCode> {
   const ports = openPorts(config, tellEvent);
   const outcomes = await eachFleet(fleets, async (fleet): Promise<FleetPlan> => {
     const preview = await previewFleet(ports, fleet);
-    const { table, changed, consulFailures } = preview;
+    const { table, changed, consulFailures, refusedInstances } = preview;
     return {
       generation: changed ? table.generation - 1 : table.generation,
       nextGeneration: table.generation,
       consulFailures,
+      refusedInstances,
       backends: backendStatuses(fleet.backends, table),
       instances: Object.fromEntries(
         preview.instances.map((instance) => [instance.instance, instancePlan(preview, instance)]),
@@ -109,12 +111,13 @@ function isSomething({
   generation,
   nextGeneration,
   consulFailures,
+  refusedInstances,
   backends,
   instances,
 }: FleetPlan): boolean {
   return (
     generation !== nextGeneration ||
-    consulFailures.length > 0 ||
+    consulFailures.length + refusedInstances.length > 0 ||
     Object.values(backends).some(({ withheld, refused }) => withheld.length + refused.length > 0) ||
     Object.values(instances).some(
       ({ unreachable, changes, missingSlots, problems }) =>

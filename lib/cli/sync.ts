@@ -82,6 +82,7 @@ export interface FleetSync {
   /** Whether this sync published that generation. */
   readonly changed: boolean;
   readonly consulFailures: PassResult['consulFailures'];
+  readonly refusedInstances: PassResult['refusedInstances'];
   /** What could not be written, or read, in the store. */
   readonly storeFailures: readonly string[];
   /** False: `--wait` was given, and something still drains. */
@@ -109,12 +110,10 @@ async function sync(options: SyncOptions): Promise<ExitCode> {
 /** What a watch handed over. A body that cannot be used is told about; Consul itself is asked first anyway. */
 async function carriedEntries(service: string | undefined, { fleets }: Selection): Promise<EntriesByService> {
   if (service === undefined) return new Map();
-  const known = new Set(fleets.flatMap(({ backends }) => backends.map((backend) => backend.service)));
+  const known = new Set(fleets.flatMap(servicesOf));
   if (!known.has(service)) {
     const names = [...known].join(', ');
-    throw new UsageError(
-      `--watch-body: no backend uses the service ${JSON.stringify(service)}, only ${names}`,
-    );
+    throw new UsageError(`--watch-body: no fleet uses the service ${JSON.stringify(service)}, only ${names}`);
   }
   try {
     return new Map([[service, await readWatchBody(process.stdin)]]);
@@ -122,6 +121,12 @@ async function carriedEntries(service: string | undefined, { fleets }: Selection
     tell(`--watch-body ${service} is not used: ${messageOf(error)}`);
     return new Map();
   }
+}
+
+/** What a watch may be of: the services of the backends, and what the load balancers register themselves as. */
+function servicesOf({ backends, instancesFrom }: Fleet): string[] {
+  const own = backends.map((backend) => backend.service);
+  return instancesFrom === null ? own : [...own, instancesFrom.service];
 }
 
 async function syncFleet(
@@ -141,11 +146,12 @@ async function syncFleet(
     wait === true
       ? await passUntilDrained(ports, fleet, options, waitingFor(fleet))
       : { result: await passFleet(ports, fleet, options), drained: true };
-  const { table, changed, consulFailures } = result;
+  const { table, changed, consulFailures, refusedInstances } = result;
   return {
     generation: table.generation,
     changed,
     consulFailures,
+    refusedInstances,
     storeFailures: [...new Set(storeFailures)],
     drained,
     backends: backendStatuses(fleet.backends, table),
@@ -183,9 +189,9 @@ function instanceSync({ table }: PassResult, { report, changes, problems, tookMs
 }
 
 /** A drain that goes on is not something left: the next pass finishes it, as it should be. */
-function isLeft({ consulFailures, storeFailures, drained, backends, instances }: FleetSync): boolean {
+function isLeft({ drained, backends, instances, ...sync }: FleetSync): boolean {
   return (
-    consulFailures.length + storeFailures.length > 0 ||
+    sync.consulFailures.length + sync.storeFailures.length + sync.refusedInstances.length > 0 ||
     !drained ||
     Object.values(backends).some(({ withheld, refused }) => withheld.length + refused.length > 0) ||
     Object.values(instances).some(({ converged }) => !converged)

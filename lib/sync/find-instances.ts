@@ -9,6 +9,7 @@
 import { readInstances } from '../consul/instances.ts';
 import { type Fleet, type InstancesFrom, placeOf } from '../model/fleet.ts';
 import { type InstanceRefusal, instanceAt, type KnownInstances } from '../model/found-instance.ts';
+import type { HealthEntry } from '../model/service-entry.ts';
 import { DocumentInvalid } from '../store/document-invalid.ts';
 import { decodeKnownInstances, encodeKnownInstances } from '../store/instances-document.ts';
 import { knownInstancesKey } from '../store/keys.ts';
@@ -25,8 +26,8 @@ export interface WholeFleet {
   readonly fleet: Fleet;
   /** Registrations that cannot be instances. */
   readonly refused: readonly InstanceRefusal[];
-  /** Null: Consul answered, or was not asked. */
-  readonly consulFailure: ConsulFailure | null;
+  /** At most one; none when Consul answered, or was not asked. */
+  readonly consulFailures: readonly ConsulFailure[];
 }
 
 /**
@@ -45,8 +46,8 @@ export async function findInstances(
   const asking = askConsul(ports, from);
   for (let race = 0; race < MOST_RACES; race += 1) {
     const { known, etag } = await readKnown(ports, fleet);
-    const { entries, consulFailure } = await asking;
-    if (entries === null) return { ...whole(fleet, known), consulFailure };
+    const entries = await asking;
+    if ('error' in entries) return { ...whole(fleet, known), consulFailures: [entries] };
     const found = readInstances(entries, from, fleet.instances);
     const at = { fleet: fleet.name, service: from.service, nowMs: ports.now() };
     const next = nextKnown(known, found, at);
@@ -74,7 +75,7 @@ export async function recallInstances(store: ObjectStore, fleet: Fleet): Promise
 function whole(fleet: Fleet, known: KnownInstances | null): WholeFleet {
   const { instancesFrom: from, instances: listed } = fleet;
   if (from === null || known?.service !== from.service) {
-    return { fleet: { ...fleet, instancesFrom: null }, refused: [], consulFailure: null };
+    return { fleet: { ...fleet, instancesFrom: null }, refused: [], consulFailures: [] };
   }
   const names = new Set(listed.map(({ name }) => name));
   const places = new Set(listed.map(({ address }) => placeOf(address)));
@@ -84,20 +85,21 @@ function whole(fleet: Fleet, known: KnownInstances | null): WholeFleet {
   return {
     fleet: { ...fleet, instances: [...listed, ...found], instancesFrom: null },
     refused: known.refused,
-    consulFailure: null,
+    consulFailures: [],
   };
 }
 
-/** `entries` are null when Consul could not be read. Never throws. */
-async function askConsul({ readService }: SyncPorts, { service }: InstancesFrom) {
+async function askConsul(
+  { readService }: SyncPorts,
+  { service }: InstancesFrom,
+): Promise<readonly HealthEntry[] | ConsulFailure> {
   try {
     const { entries } = await readService(service);
-    // A port that does not tell whose registrations they are has one for each address.
-    const named = entries.map((entry) => ({ node: entry.address, id: `${entry.port}`, ...entry }));
-    return { entries: named, consulFailure: null };
+    // Who does not tell whose registrations they are has one for each address.
+    return entries.map((entry) => ({ node: entry.address, id: `${entry.port}`, ...entry }));
   } catch (failed) {
     const error = failed instanceof Error ? failed.message : String(failed);
-    return { entries: null, consulFailure: { service, error, usedEvent: false } };
+    return { service, error, usedEvent: false };
   }
 }
 

@@ -49,12 +49,13 @@ export async function passFleet(
   configured: Fleet,
   options: PassOptions,
 ): Promise<PassResult> {
-  const [assignment, { fleet, refused: refusedInstances, consulFailure }] = await Promise.all([
+  const [assignment, whole] = await Promise.all([
     assignFleet(ports, configured, options.entries, options.receivedAtMs ?? null),
     findInstances(ports, configured, { write: true }),
   ]);
   const { table, configuration, changed } = assignment;
-  const consulFailures = [...assignment.consulFailures, ...(consulFailure ?? [])];
+  const { fleet, refused: refusedInstances } = whole;
+  const consulFailures = [...assignment.consulFailures, ...whole.consulFailures];
   for (const { service, error, usedEvent } of consulFailures) {
     ports.log({ event: 'consul_unavailable', level: 'error', fleet: fleet.name, service, error, usedEvent });
   }

@@ -46,10 +46,10 @@ export interface FleetPreview {
 
 /** @throws StoreFailed, DocumentInvalid, TemplateInvalid, ConsulUnavailable, as a pass would. */
 export async function previewFleet(ports: SyncPorts, configured: Fleet): Promise<FleetPreview> {
-  const found = await findInstances(ports, configured, { write: false });
-  const { fleet, refused: refusedInstances, consulFailure } = found;
+  const whole = await findInstances(ports, configured, { write: false });
+  const { fleet, refused: refusedInstances } = whole;
   const { table, changed, ...proposal } = await proposeTable(ports, fleet, new Map());
-  const consulFailures = [...proposal.consulFailures, ...(consulFailure ?? [])];
+  const consulFailures = [...proposal.consulFailures, ...whole.consulFailures];
   const limit = pLimit(AT_ONCE);
   const instances = await Promise.all(
     shardsOf(fleet).flatMap((shard) => {

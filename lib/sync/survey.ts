@@ -1,11 +1,14 @@
 /** Whether everything that a pass needs is there: what Consul, the store and each instance answer. Changes nothing. */
 
 import type { Fleet, Instance } from '../model/fleet.ts';
+import type { InstanceRefusal } from '../model/found-instance.ts';
 import type { InstanceInfo, ObservedServer } from '../model/observed.ts';
 import { slotName } from '../model/slot-table.ts';
+import { addressText } from '../runtime-api/address-text.ts';
 import type { RuntimeLevel } from '../runtime-api/commands/show-cli-level.ts';
 import { slotTableKey } from '../store/keys.ts';
 import { decodeSlotTable } from '../store/slot-table-document.ts';
+import { findInstances } from './find-instances.ts';
 import type { SyncPorts } from './ports.ts';
 import { stateFileNotes } from './state-file-notes.ts';
 
@@ -16,6 +19,8 @@ interface Found {
 
 export interface InstanceSurvey extends Found {
   readonly instance: string;
+  /** As hitless.yml writes it. */
+  readonly address: string;
   /** Worth knowing, not wrong. */
   readonly notes: readonly string[];
   /** Null when it could not be asked. */
@@ -30,8 +35,10 @@ export interface ServiceSurvey extends Found {
 }
 
 export interface FleetSurvey {
-  /** In the order of the configuration. */
+  /** In the order of the configuration, then those that are found in Consul. */
   readonly instances: readonly InstanceSurvey[];
+  /** Registrations that cannot be instances of the fleet. */
+  readonly refusedInstances: readonly InstanceRefusal[];
   readonly services: readonly ServiceSurvey[];
   readonly store: Found & {
     /** Of the table; 0: there is none yet; null: the store could not be read. */
@@ -40,14 +47,25 @@ export interface FleetSurvey {
 }
 
 /** Asks everybody at the same time. Never throws. */
-export async function surveyFleet(ports: SyncPorts, fleet: Fleet): Promise<FleetSurvey> {
-  const services = [...new Set(fleet.backends.map((backend) => backend.service))];
+export async function surveyFleet(ports: SyncPorts, configured: Fleet): Promise<FleetSurvey> {
+  const { backends, instancesFrom } = configured;
+  const used = [
+    ...backends.map((backend) => backend.service),
+    ...(instancesFrom === null ? [] : [instancesFrom.service]),
+  ];
+  const services = [...new Set(used)];
+  const { fleet, refused: refusedInstances } = await wholeFleet(ports, configured);
   const [instances, consul, store] = await Promise.all([
     Promise.all(fleet.instances.map((instance) => surveyInstance(ports, fleet, instance))),
     Promise.all(services.map((service) => surveyService(ports, service))),
     surveyStore(ports, fleet),
   ]);
-  return { instances, services: consul, store };
+  return { instances, refusedInstances, services: consul, store };
+}
+
+/** Why the store cannot be read, its own survey says. */
+async function wholeFleet(ports: SyncPorts, fleet: Fleet) {
+  return findInstances(ports, fleet, { write: false }).catch(() => ({ fleet, refused: [] }));
 }
 
 async function surveyInstance(
@@ -55,6 +73,7 @@ async function surveyInstance(
   fleet: Fleet,
   { name, address }: Instance,
 ): Promise<InstanceSurvey> {
+  const own = { instance: name, address: addressText(address) };
   try {
     const signal = AbortSignal.timeout(fleet.timeoutMs);
     const session = await openSession(address, { tls: fleet.tls, signal });
@@ -65,12 +84,12 @@ async function surveyInstance(
         session.readServers(),
       ]);
       const problems = [...levelProblems(level), ...slotProblems(fleet, servers)];
-      return { instance: name, info, level, problems, notes: stateFileNotes(fleet, raw) };
+      return { ...own, info, level, problems, notes: stateFileNotes(fleet, raw) };
     } finally {
       await session.close();
     }
   } catch (failed) {
-    return { instance: name, info: null, level: null, problems: [wordsOf(failed)], notes: [] };
+    return { ...own, info: null, level: null, problems: [wordsOf(failed)], notes: [] };
   }
 }
 

@@ -150,7 +150,7 @@ describe('standard input', () => {
     });
     const { code, stderr } = await hitless('sync --watch-body my-clutser', { input: '[]' });
     expect(code).toBe(1);
-    expect(stderr).toContain('no backend uses the service "my-clutser", only my-cluster');
+    expect(stderr).toContain('no fleet uses the service "my-clutser", only my-cluster');
   });
 });
 

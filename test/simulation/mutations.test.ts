@@ -146,7 +146,8 @@ describe('a deliberately broken rule is caught within a hundred seeds', { timeou
         const proposal = await proposeTable(ports, fleet, options.entries);
         if (proposal.changed) return passFleet(ports, fleet, options);
         const { table, changed, consulFailures } = proposal;
-        return { table, changed, consulFailures, applied: [], shards: [], publishFailure: null };
+        const nobody = { refusedInstances: [], applied: [], shards: [] };
+        return { table, changed, consulFailures, ...nobody, publishFailure: null };
       },
     }));
     expect(brokenRules(await firstBroken(10))).toContain('heals');

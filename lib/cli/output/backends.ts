@@ -1,7 +1,10 @@
 /** The backends of a fleet for people: slots used and free, and what is withheld or refused. */
 
-import { endpointKey } from '../../model/endpoint.ts';
+import { endpointKey, type Refusal } from '../../model/endpoint.ts';
+import type { BackendPolicy } from '../../model/fleet.ts';
+import type { InstanceRefusal } from '../../model/found-instance.ts';
 import type { BackendStatus } from '../../sync/backend-status.ts';
+import type { ConsulFailure } from '../../sync/read-endpoints.ts';
 import { bad, notable } from './colours.ts';
 import { some, toTheSecond } from './words.ts';
 
@@ -40,14 +43,31 @@ export function withheldLines(backends: Backends): string[] {
   });
 }
 
-/** A line for each endpoint of Consul that is not let through. */
-export function refusedLines(backends: Backends): string[] {
-  const lines = Object.entries(backends).flatMap(([backend, { refused }]) =>
-    refused.map(
-      ({ address, port, reason }) => `${backend}  ${JSON.stringify(address)} port ${port}: ${reason}`,
+/** A line for each endpoint, and each load balancer, of Consul that is not let through. */
+export function refusedLines(backends: Backends, instances: readonly InstanceRefusal[]): string[] {
+  const told = (of: string, { address, port, reason }: Refusal) =>
+    `${of}  ${JSON.stringify(address)} port ${port}: ${reason}`;
+  const lines = [
+    ...instances.map((refusal) => told(`instance ${refusal.name}`, refusal)),
+    ...Object.entries(backends).flatMap(([backend, { refused }]) =>
+      refused.map((refusal) => told(backend, refusal)),
     ),
-  );
+  ];
   return cut(lines).map((line) => `  ${bad('refused')}   ${line}`);
+}
+
+/** A line for each service that Consul was not to be asked about, with what was done instead. */
+export function consulLines(
+  failures: readonly ConsulFailure[],
+  policies: readonly BackendPolicy[],
+): string[] {
+  return failures.map(({ service, error, usedEvent }) => {
+    const stay = policies.some((policy) => policy.service === service)
+      ? 'its backends stay as they are'
+      : 'the load balancers that are known stay';
+    const instead = usedEvent ? 'the body of the watch was used instead' : stay;
+    return `  ${bad('Consul')}    ${error}; ${instead}`;
+  });
 }
 
 /** Servers that an operator put in drain or maint, in one line for each backend and state. */

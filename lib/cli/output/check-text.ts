@@ -1,7 +1,7 @@
 /** What a check found, and what the configuration says with its defaults, for people. */
 
 import { endpointKey } from '../../model/endpoint.ts';
-import type { BackendPolicy, Fleet, HitlessConfig, StoreAddress } from '../../model/fleet.ts';
+import type { BackendPolicy, Fleet, HitlessConfig, InstancesFrom, StoreAddress } from '../../model/fleet.ts';
 import { addressText } from '../../runtime-api/address-text.ts';
 import type { FleetSurvey } from '../../sync/survey.ts';
 import type { FleetCheck } from '../check.ts';
@@ -24,7 +24,7 @@ export function checkText(fleet: Fleet, { problems, notes, live }: FleetCheck): 
     `shard ${shard}`,
   ];
   return [
-    `${strong(`fleet ${name}`)}: ${counted(instances.length, 'instance')}, ${counted(backends.length, 'backend')}; ${settings.join(', ')}`,
+    `${strong(`fleet ${name}`)}: ${counted((live?.instances ?? instances).length, 'instance')}, ${counted(backends.length, 'backend')}; ${settings.join(', ')}`,
     ...columns(
       [
         'backend',
@@ -66,27 +66,29 @@ function backendRow(policy: BackendPolicy): string[] {
   ];
 }
 
-function instanceLines({ instances }: Fleet, live: FleetSurvey | null): string[] {
+function instanceLines({ instances, instancesFrom }: Fleet, live: FleetSurvey | null): string[] {
   if (live === null) {
-    return columns(
+    const listed = columns(
       ['instance', 'address'],
       instances.map(({ name, address }) => [name, addressText(address)]),
     );
+    return instancesFrom === null ? listed : [...listed, sourceLine(instancesFrom)];
   }
   return columns(
     ['instance', 'address', 'haproxy', 'level', 'result'],
-    instances.map(({ name, address }, index) => {
-      const survey = live.instances[index];
-      const well = survey !== undefined && survey.problems.length === 0;
-      return [
-        name,
-        addressText(address),
-        survey?.info?.version ?? '-',
-        survey?.level ?? '-',
-        well ? good('ok') : bad('problem'),
-      ];
-    }),
+    live.instances.map(({ instance, address, info, level, problems }) => [
+      instance,
+      address,
+      info?.version ?? '-',
+      level ?? '-',
+      problems.length === 0 ? good('ok') : bad('problem'),
+    ]),
   );
+}
+
+function sourceLine({ service, scheme, tags }: InstancesFrom): string {
+  const tagged = tags.length === 0 ? '' : ` with the tags ${tags.join(' ')}`;
+  return `  Consul   every registration of ${service}${tagged} is an instance, over ${scheme}`;
 }
 
 function liveLines({ services, store }: FleetSurvey): string[] {

@@ -2,7 +2,7 @@
 
 import type { Fleet } from '../../model/fleet.ts';
 import type { FleetPlan, InstancePlan } from '../plan.ts';
-import { heldLines, refusedLines, slotsInUse, withheldLines } from './backends.ts';
+import { consulLines, heldLines, refusedLines, slotsInUse, withheldLines } from './backends.ts';
 import { countChanges, listChanges } from './changes.ts';
 import { bad, good, notable, strong } from './colours.ts';
 import { columns } from './columns.ts';
@@ -16,11 +16,9 @@ export function planText({ name, backends: policies }: Fleet, plan: FleetPlan): 
   );
   return [
     `${strong(`fleet ${name}`)}: ${generationText(plan)}; ${slotsInUse(plan.backends)}`,
-    ...plan.consulFailures.map(
-      ({ error }) => `  ${bad('Consul')}    ${error}; its backends stay as they are`,
-    ),
+    ...consulLines(plan.consulFailures, policies),
     ...withheldLines(plan.backends),
-    ...refusedLines(plan.backends),
+    ...refusedLines(plan.backends, plan.refusedInstances),
     ...columns(['instance', 'haproxy', 'plan'], rows),
     ...listChanges(
       policies,

@@ -8,7 +8,7 @@ import { counted, toTheSecond } from './words.ts';
 
 export function statusText(
   name: string,
-  { generation, propagation, laggards, instances, backends }: FleetStatus,
+  { generation, propagation, laggards, instances, refusedInstances, backends }: FleetStatus,
 ): string[] {
   const all = Object.values(instances);
   const converged = all.filter((instance) => instance.converged).length;
@@ -44,7 +44,7 @@ export function statusText(
     ),
     ...propagationLines(propagation, laggards),
     ...withheldLines(backends),
-    ...refusedLines(backends),
+    ...refusedLines(backends, refusedInstances),
     ...heldLines(held),
   ];
 }

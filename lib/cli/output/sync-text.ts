@@ -2,7 +2,7 @@
 
 import type { Fleet } from '../../model/fleet.ts';
 import type { FleetSync, InstanceSync } from '../sync.ts';
-import { heldLines, refusedLines, slotsInUse, withheldLines } from './backends.ts';
+import { consulLines, heldLines, refusedLines, slotsInUse, withheldLines } from './backends.ts';
 import { countChanges, listChanges } from './changes.ts';
 import { bad, good, strong } from './colours.ts';
 import { columns } from './columns.ts';
@@ -20,13 +20,10 @@ export function syncText({ name, backends: policies }: Fleet, sync: FleetSync): 
   );
   return [
     `${strong(`fleet ${name}`)}: ${generation}, ${state}`,
-    ...sync.consulFailures.map(({ error, usedEvent }) => {
-      const instead = usedEvent ? 'the body of the watch was used instead' : 'its backends stay as they are';
-      return `  ${bad('Consul')}    ${error}; ${instead}`;
-    }),
+    ...consulLines(sync.consulFailures, policies),
     ...(sync.drained ? [] : [`  ${bad('draining')}  the time to wait is over, a later sync goes on`]),
     ...withheldLines(sync.backends),
-    ...refusedLines(sync.backends),
+    ...refusedLines(sync.backends, sync.refusedInstances),
     ...columns(
       ['instance', 'result', 'haproxy', 'commands', 'ms', 'done'],
       notable.map(([instance, it]) => [

@@ -23,16 +23,19 @@ export interface PassCounts {
   /** Services that Consul did not answer for. */
   readonly consulFailures: number;
   readonly tookMs: number;
+  /** Whether the configuration or a generation could not be written. */
+  readonly unpublished: boolean;
 }
 
 /** As `countInstances`; `SlotsFree` is the lowest of the fleet's backends. */
-export function countPass(fleet: string, { table, consulFailures, tookMs }: PassCounts): void {
+export function countPass(fleet: string, { table, consulFailures, tookMs, unpublished }: PassCounts): void {
   const backends = Object.values(table.backends);
   const withheld = backends.flatMap(({ slots }) => slots.filter(isWithheld));
   const free = backends.map(({ slots }) => slots.filter((slot) => slot.state === 'free').length);
   const metrics = metricsOf(fleet);
   metrics.addMetric('PassDuration', MetricUnit.Milliseconds, tookMs);
   metrics.addMetric('ConsulFailures', MetricUnit.Count, consulFailures);
+  metrics.addMetric('PublishFailures', MetricUnit.Count, unpublished ? 1 : 0);
   metrics.addMetric('ChangesWithheld', MetricUnit.Count, withheld.length);
   if (free.length > 0) metrics.addMetric('SlotsFree', MetricUnit.Count, Math.min(...free));
   metrics.publishStoredMetrics();

@@ -159,7 +159,7 @@ async function pass(
     ...{ entries, receivedAtMs: oldestEventMs, signal },
     ...({ applyAll: false, snapshots: 'when-due' } as const),
   };
-  const { table, consulFailures, applied, shards } = await passFleet(sync, fleet, options);
+  const { table, consulFailures, applied, shards, publishFailure } = await passFleet(sync, fleet, options);
   const { generation } = table;
   // The same generation is applied again at every reconcile; only the same messages coming again are a repetition.
   await queue.send(
@@ -169,7 +169,8 @@ async function pass(
   const reports = applied.map(({ report }) => report);
   countInstances(fleet.name, applied);
   const tookMs = performance.now() - startedMs;
-  countPass(fleet.name, { table, consulFailures: consulFailures.length, tookMs });
+  const unpublished = publishFailure !== null;
+  countPass(fleet.name, { table, consulFailures: consulFailures.length, tookMs, unpublished });
   logger.info('pass_done', {
     fleet: fleet.name,
     generation,

@@ -41,7 +41,7 @@ function ofStack(name: string, { ofFunction, lambda, queue, api }: Metrics): Ala
     {
       title: 'Dead-letter queue not empty',
       advice:
-        'A message failed five times and was put aside. Read it and the log of the worker, then return or drop it.',
+        'A message failed five times and was put aside. Read it and the log of the worker, end the cause, then drop it.',
       metric: queue(`${name}-dead.fifo`, 'ApproximateNumberOfMessagesVisible'),
       statistic: 'Maximum',
       when: ['>', 0],
@@ -109,7 +109,7 @@ function ofFleet(fleet: Fleet, { ofFleet: metric }: Metrics, { propagation }: Pa
   return [
     {
       title: 'Propagation slow',
-      advice: `1 of 100 events takes more than ${propagation} ms to reach the load balancers. Look for slow or unreachable instances first.`,
+      advice: `1 of 100 changes takes more than ${propagation} ms to reach a load balancer. See whether messages wait, or passes are slow.`,
       metric: metric(name, 'Propagation'),
       statistic: 'p99',
       when: ['>', propagation],
@@ -150,6 +150,15 @@ function ofFleet(fleet: Fleet, { ofFleet: metric }: Metrics, { propagation }: Pa
       statistic: 'Sum',
       when: ['>=', 1],
       minutes: [3, 3],
+    },
+    {
+      title: 'Configuration not published',
+      advice:
+        'The load balancers are right, but the file that they would restart from is not. Look for failed in the log of the worker.',
+      metric: metric(name, 'PublishFailures'),
+      statistic: 'Sum',
+      when: ['>=', 1],
+      minutes: [3, 5],
     },
     {
       title: 'Fleet not visited',

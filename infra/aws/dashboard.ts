@@ -78,6 +78,7 @@ function ofFleet(fleet: string, { ofFleet: metric }: Metrics): Widget[] {
       lines: [
         [metric(fleet, 'Commands'), 'Sum'],
         [metric(fleet, 'ConsulFailures'), 'Sum'],
+        [metric(fleet, 'PublishFailures'), 'Sum'],
       ],
     },
     {

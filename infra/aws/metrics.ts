@@ -28,6 +28,7 @@ export type OfFleet =
   | 'PassDuration'
   | 'Propagation'
   | 'ConsulFailures'
+  | 'PublishFailures'
   | 'ChangesWithheld'
   | 'SlotsFree';
 

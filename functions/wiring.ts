@@ -2,7 +2,8 @@
  * From the environment to what the functions work with: the only reader of `process.env`. One function for each of
  * them, so that a bundle holds the clients of its own function alone.
  *
- * - `HITLESS_CONFIG`: path of hitless.yml; without it, the one beside this module (in a package: beside the bundle).
+ * - `HITLESS_CONFIG`: path of hitless.yml; without it, the one beside this module. A package has its own hitless.json
+ *   beside the bundle (infra/aws/bundle/package-config.ts).
  * - `HITLESS_QUEUE_URL`: URL of the FIFO queue.
  * - `HITLESS_WEBHOOK_TOKENS_PARAMETER`: the name of the SSM parameter (SecureString) with one token, or two with a
  *   comma between them while they are being rotated; each of at least 16 characters. Or, on one machine, the tokens

@@ -86,7 +86,7 @@ function folderOf(stage: string, param: OslsArguments['options']['param'] = []):
   );
 }
 
-/** hitless.yml, templates, and the certificate of Consul's authority, which is no secret. */
+/** Besides the configuration: the certificate of Consul's authority, which is no secret. */
 function packagedFiles(folder: string, { consul, fleets }: HitlessConfig): string[] {
   const { ca, cert, key } = consul.tls;
   if (cert !== undefined || key !== undefined) {
@@ -94,8 +94,9 @@ function packagedFiles(folder: string, { consul, fleets }: HitlessConfig): strin
       'consul: cert and key would be packaged; give the worker a token instead (consulToken)',
     );
   }
-  const templates = fleets.flatMap(({ template }) => (template === null ? [] : [template.path]));
-  return ['hitless.yml', ...new Set([...templates, ...(ca === undefined ? [] : [ca])].map(inFolder))];
+  // So that packages are the same wherever they are built.
+  for (const { template } of fleets) if (template !== null) inFolder(template.path);
+  return ca === undefined ? [] : [inFolder(ca)];
 
   function inFolder(path: string): string {
     const below = relative(folder, path);

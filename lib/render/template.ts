@@ -28,6 +28,27 @@ export function renderTemplate(
   }
 }
 
+/**
+ * The JavaScript that nunjucks makes of a template: for a place where its compiler is not, as in a package.
+ *
+ * @throws TemplateInvalid when the template has a mistake; whether its variables exist is seen when it is rendered.
+ */
+export function compileTemplate(template: { readonly path: string; readonly text: string }): string {
+  try {
+    return nunjucks.precompileString(template.text, {
+      ...{ name: template.path, env: environment },
+      // Its types speak of one template, it gives a list of one (3.2.4).
+      wrapper: (templates) =>
+        [templates]
+          .flat()
+          .map((one) => one.template)
+          .join(''),
+    });
+  } catch (error) {
+    throw templateInvalid(template.path, error, []);
+  }
+}
+
 /** nunjucks tells the line in its message alone: `(path) [Line 3, Column 1]\n  what is wrong`. */
 function templateInvalid(path: string, error: unknown, known: readonly string[]): TemplateInvalid {
   const message = error instanceof Error ? error.message : String(error);

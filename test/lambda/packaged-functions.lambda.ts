@@ -122,8 +122,7 @@ test('a package holds its bundle and the configuration, and nothing above it hol
     const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
     expect(files).toEqual([
       'functions',
-      'functions/edge.cfg.j2',
-      'functions/hitless.yml',
+      'functions/hitless.json',
       `functions/${name}.mjs`,
       `functions/${name}.mjs.map`,
     ]);

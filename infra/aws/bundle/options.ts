@@ -2,8 +2,9 @@
 
 import type { BuildOptions } from 'esbuild';
 import type { Deployment } from '../deployment.ts';
-import { configurationBeside } from './configuration.ts';
+import { packaged } from './packaged.ts';
 import { smaller } from './smaller.ts';
+import { unused } from './unused.ts';
 
 interface Serverless {
   readonly service: { readonly custom: { readonly deployment: Deployment } };
@@ -37,7 +38,7 @@ export function bundleOptions({ service }: Serverless): BuildOptions & PluginOpt
     preserveSymlinks: true,
     // nunjucks asks for it only when it is to watch its templates, which it never is here.
     exclude: ['chokidar'],
-    plugins: [smaller, configurationBeside(folder, files)],
+    plugins: [packaged(folder, files), unused, smaller],
     outputFileExtension: '.mjs',
     // Its own for each run: what another one left there would be packaged, too.
     outputWorkFolder: `.esbuild/${process.pid}`,

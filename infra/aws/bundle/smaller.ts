@@ -1,6 +1,6 @@
 /**
- * An esbuild plugin that lets esbuild leave out what is not used. Measured with esbuild 0.28.2, minified: the worker
- * 948 → 704 kB, the webhook 647 → 388 kB, reconcile 551 → 362 kB.
+ * An esbuild plugin that lets esbuild leave out what is not used. Measured with esbuild 0.28.2, minified, of the worker
+ * 244 kB, of the webhook 259 kB, of reconcile 189 kB.
  */
 
 import { readFile } from 'node:fs/promises';

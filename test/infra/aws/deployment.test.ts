@@ -28,13 +28,20 @@ function deployed(files: Readonly<Record<string, string>>, stage = 'test') {
 }
 
 test('three parameters are enough', async () => {
-  await expect(deployed({})).resolves.toMatchObject({ name: 'hitless-test', files: ['hitless.yml'] });
+  await expect(deployed({})).resolves.toMatchObject({ name: 'hitless-test', files: [] });
 });
 
 test('the example is a deployment', async () => {
   await expect(deployment({ options: {} })).resolves.toMatchObject({
     stage: 'example',
-    files: ['hitless.yml', 'edge.cfg.j2'],
+    files: [],
+  });
+});
+
+test('the certificate of Consul is packaged', async () => {
+  const https = `consul: { address: https://c:8501, ca: tls/ca.pem }\n${HITLESS}`;
+  await expect(deployed({ 'hitless.yml': https, 'tls/ca.pem': '' })).resolves.toMatchObject({
+    files: ['tls/ca.pem'],
   });
 });
 

@@ -27,11 +27,15 @@ async function bundleOf(name: string): Promise<Buffer> {
   return bundle;
 }
 
+test('nothing is asked for over the network', () => {
+  expect(one.output).toContain('Service packaged');
+  expect(one.output).not.toContain('tried to connect');
+});
+
 describe.each(FUNCTIONS)('the zip of %s', (name) => {
-  test('holds its bundle, its map, the configuration and its template, and nothing else', async () => {
+  test('holds its bundle, its map and the configuration, and nothing else', async () => {
     expect([...filesIn(await zip(name)).keys()].sort()).toEqual([
-      'functions/edge.cfg.j2',
-      'functions/hitless.yml',
+      'functions/hitless.json',
       `functions/${name}.mjs`,
       `functions/${name}.mjs.map`,
     ]);
@@ -64,7 +68,7 @@ describe.each(FUNCTIONS)('the zip of %s', (name) => {
   });
 
   test('does not grow unseen', async () => {
-    const limit = { webhook: 420, worker: 740, reconcile: 390 }[name];
+    const limit = { webhook: 250, worker: 490, reconcile: 225 }[name];
     expect((await bundleOf(name)).length / 1000).toBeLessThan(limit);
   });
 });

@@ -9,6 +9,7 @@ import { build } from 'esbuild';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { smaller } from '../../../infra/aws/bundle/smaller.ts';
+import { unused } from '../../../infra/aws/bundle/unused.ts';
 import { type Emulator, startEmulator } from '../../../infra/local/emulator.ts';
 import { freePort } from '../../../infra/local/free-port.ts';
 import { temporaryFolder } from '../../../infra/local/temporary-folder.ts';
@@ -83,7 +84,7 @@ test('a bundle says the same of refusals and answers as the SDK does unbundled',
     ...{ entryPoints: [source], outfile, bundle: true, format: 'esm', platform: 'node', minify: true },
     nodePaths: [join(process.cwd(), 'node_modules')],
     mainFields: ['module', 'main'],
-    plugins: [smaller],
+    plugins: [unused, smaller],
   });
   const bundled = await output([outfile], 'bundled');
   expect(bundled).toEqual(await output(['--input-type=module', '--eval', PROGRAM], 'unbundled'));

@@ -42,8 +42,7 @@ export interface Resource {
 }
 
 /**
- * As the stage `test`, without credentials, a home folder or a way to the network: every proxy setting points to
- * nowhere.
+ * As the stage `test`, without credentials, a home folder or a network (without-network.ts).
  *
  * @throws Error with the output of osls.
  */
@@ -63,13 +62,10 @@ export async function packaged({ hitless, parameters, files = {} }: Deployed = {
     await mkdir(dirname(at('deployments/test', path)), { recursive: true });
     await writeFile(at('deployments/test', path), text);
   }
-  const nowhere = 'http://127.0.0.1:1';
   const env = {
     PATH: process.env.PATH ?? '',
     HOME: at('home'),
-    HTTP_PROXY: nowhere,
-    HTTPS_PROXY: nowhere,
-    AWS_EC2_METADATA_DISABLED: 'true',
+    NODE_OPTIONS: `--import=${join(import.meta.dirname, 'without-network.ts')}`,
   };
   const args = [at('infra/aws/osls.ts'), 'package', '--stage', 'test'];
   try {

@@ -55,7 +55,7 @@ export function stagesOf(
         break;
       case 'ready':
         // First of all, while its neighbours still show that this is a template's address and not an operator's doing.
-        if (seen.weight !== 0) make.first.unshift(step(seen, mark(seen), { weight: 0 }));
+        if (seen.weight !== 0) make.first.unshift(step(seen, [MARK], { weight: 0 }));
         make.second.push(intoState(seen, verdict));
         break;
       case 'weight':
@@ -67,7 +67,7 @@ export function stagesOf(
         restored.push(step(seen, [setState(verdict.state)], { admin: verdict.state }));
         break;
       case 'drain':
-        leave.push(step(seen, [...mark(seen), setState('drain')], { admin: 'drain', weight: 0 }));
+        leave.push(step(seen, [MARK, setState('drain')], { admin: 'drain', weight: 0 }));
         finish.push({ ...park({ ...seen, admin: 'drain', weight: 0 }, rules), whenIdle: true });
         break;
       case 'remove':
@@ -132,6 +132,12 @@ function replaceInTurn(replaced: readonly Replaced[], rotation: number): Stage[]
 /** A command that still lacks its server. */
 type Unaddressed<C = RuntimeCommand> = C extends RuntimeCommand ? Omit<C, 'backend' | 'server'> : never;
 
+/**
+ * Also said of a server that has weight 0 already: another pass may be about to make it ready, and without the mark it
+ * would look as if an operator had taken it out.
+ */
+const MARK: Unaddressed = { kind: 'set-weight', weight: 0 };
+
 function step(
   { backend, server }: ObservedServer,
   commands: readonly Unaddressed[],
@@ -157,12 +163,12 @@ function deletion(seen: ObservedServer): Step {
 }
 
 function outOfRotation(seen: ObservedServer): Step {
-  return step(seen, [...mark(seen), setState('maint')], { admin: 'maint', weight: 0 });
+  return step(seen, [MARK, setState('maint')], { admin: 'maint', weight: 0 });
 }
 
 /** For a server in maintenance, or one that the stage before put there. */
 function readdress(seen: ObservedServer, endpoint: EndpointAddress): Step {
-  const marked = seen.admin === 'maint' ? mark(seen) : [];
+  const marked = seen.admin === 'maint' ? [MARK] : [];
   const expect: Expectation = { ...addressOf(endpoint), admin: 'maint', weight: 0 };
   return { ...step(seen, [...marked, setAddress(endpoint)], expect), changesHands: true };
 }
@@ -204,7 +210,7 @@ function replaceLive({ seen, verdict: { endpoint, weight } }: Replaced): Step {
  * at the placeholder in some 20,000 removals, and none since the stages are two).
  */
 function park(seen: ObservedServer, { placeholder, standardWeight }: SlotRules): Step {
-  const marking = seen.admin === 'maint' ? [] : mark(seen);
+  const marking = seen.admin === 'maint' || seen.weight === 0 ? [] : [MARK];
   // Said of a server in maint too: an operator may have made it ready since it was read.
   const there = sameEndpoint(seen, placeholder);
   const out = there && seen.admin === 'maint' ? [] : [setState('maint')];
@@ -212,10 +218,6 @@ function park(seen: ObservedServer, { placeholder, standardWeight }: SlotRules):
   const weighed = seen.weight === standardWeight && seen.admin === 'maint';
   const expect: Expectation = { ...addressOf(placeholder), admin: 'maint', weight: standardWeight };
   return step(seen, [...marking, ...out, ...away, ...(weighed ? [] : [setWeight(standardWeight)])], expect);
-}
-
-function mark({ weight }: ObservedServer): Unaddressed[] {
-  return weight === 0 ? [] : [setWeight(0)];
 }
 
 function setAddress(endpoint: EndpointAddress): Unaddressed {

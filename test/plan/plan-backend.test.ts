@@ -93,6 +93,18 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    what: 'a server that leaves while another pass makes it ready is marked anew, so that no operator is suspected',
+    slot: draining(E1),
+    shows: { ...at1, admin: 'ready', weight: 0 },
+    commands: ['websrv1 weight 0', 'websrv1 drain'],
+  },
+  {
+    what: 'a slot gets its address with the mark, also where it is marked already',
+    slot: serving(E1),
+    shows: { admin: 'maint', weight: 0 },
+    commands: ['websrv1 weight 0', 'websrv1 addr 10.0.0.1:8080', 'websrv1 ready', 'websrv1 weight 1'],
+  },
+  {
     what: 'a free slot in maintenance somewhere is parked, out of rotation even if it was made ready since',
     slot: FREE,
     shows: { ...at1, admin: 'maint' },

@@ -140,7 +140,8 @@ describe.each(versions)('HAProxy $version', ({ path: binary }) => {
 
     await haproxy?.restart((await bench.store.get(configurationKey('edge')))?.body ?? '');
     const { applied } = await bench.pass();
-    expect(applied[0]?.report.operatorHeld).toEqual(held);
+    const { pid, operatorHeld } = applied[0]?.report ?? {};
+    expect(operatorHeld).toEqual(held.map((one) => ({ ...one, pid })));
     const shown = haproxy === undefined ? [] : await shownBy(haproxy);
     expect(shown[0]).toContain(' drain 1');
     expect(shown[1]).toContain(' maint 1');

@@ -95,7 +95,7 @@ async function askConsul(
 ): Promise<readonly HealthEntry[] | ConsulFailure> {
   try {
     const { entries } = await readService(service);
-    // Who does not tell whose registrations they are has one for each address.
+    // Without names, each address is a registration of its own.
     return entries.map((entry) => ({ node: entry.address, id: `${entry.port}`, ...entry }));
   } catch (failed) {
     const error = failed instanceof Error ? failed.message : String(failed);

@@ -38,18 +38,14 @@ export function nextKnown(
   });
   const old = new Set(before.map(({ name }) => name));
   const newcomers = [...fresh.values()].filter(({ name }) => !old.has(name));
-  const instances = withoutGaps(kept, newcomers);
+  const instances = withoutGaps([...kept, ...newcomers]);
   const next: KnownInstances = { version: 1, fleet, service, instances, refused: found.refused };
   return known !== null && isDeepStrictEqual(next, known) ? known : next;
 }
 
-/** Newcomers fill the gaps; what gaps are left then are filled from the end. */
-function withoutGaps(
-  kept: readonly (KnownInstance | null)[],
-  newcomers: readonly KnownInstance[],
-): KnownInstance[] {
-  const waiting = [...newcomers];
-  const places = [...kept.map((one) => one ?? waiting.shift() ?? null), ...waiting];
+/** Gaps are filled from the end, where the newcomers are. */
+function withoutGaps(all: readonly (KnownInstance | null)[]): KnownInstance[] {
+  const places = [...all];
   while (places.includes(null)) {
     const last = places.pop() ?? null;
     if (last !== null) places[places.indexOf(null)] = last;

@@ -1,6 +1,6 @@
 /** Everything outside the process that a pass needs, as arguments: tests and the simulation bring their own. */
 
-import type { ServiceEntry } from '../model/service-entry.ts';
+import type { HealthEntry, ServiceEntry } from '../model/service-entry.ts';
 import type { OpenSession } from '../runtime-api/runtime-session.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 
@@ -8,7 +8,8 @@ export interface SyncPorts {
   readonly store: ObjectStore;
   /** What Consul has registered for a service. Throws `ConsulFailed`, which names the call. */
   readonly readService: (service: string) => Promise<{
-    readonly entries: readonly ServiceEntry[];
+    /** A fleet that finds its instances in Consul needs the names of their registrations, too. */
+    readonly entries: readonly (ServiceEntry & Partial<HealthEntry>)[];
     /** `X-Consul-Index`. */
     readonly index?: string | null;
   }>;

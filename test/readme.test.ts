@@ -44,6 +44,20 @@ test('the example of hitless.yml is accepted, and its key table names every defa
   expect([backend?.drainMs, backend?.holdMs]).toEqual([30_000, 60_000]);
 });
 
+test('the example of instances from Consul is accepted', () => {
+  const source = { file: 'hitless.yml', folder: '/etc/hitless', readTemplate: () => '' };
+  const [, example = ''] = blocks('yaml');
+  const own = example.replace(/^/gm, '    ');
+  const { fleets } = parseConfig(
+    `store: file:/x\nfleets:\n  edge:\n${own}\n    backends: { b: { service: s } }`,
+    source,
+  );
+  expect(fleets[0]).toMatchObject({
+    instances: [{ name: 'lb1' }],
+    instancesFrom: { service: 'haproxy-runtime', scheme: 'tls', tags: ['edge'] },
+  });
+});
+
 test('the watch configuration is JSON, and its command line is one that sync knows', async () => {
   const [watch = ''] = blocks('json');
   const { watches } = JSON.parse(watch);

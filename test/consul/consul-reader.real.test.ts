@@ -1,6 +1,7 @@
 /** A real Consul agent, told good things and hostile ones. */
 
 import { readFileSync } from 'node:fs';
+import { createServer as createPlainServer } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -95,6 +96,81 @@ test('checks decide the status, the worst one first', async () => {
       { address: '10.0.0.3', because: 'critical' },
     ],
   });
+});
+
+test('a check that its agent has not run yet is no result, unless it is of a kind that can fail without a word', async () => {
+  await registered(
+    'unrun',
+    { Address: '10.0.0.1', Port: 1, Checks: [{ HTTP: 'http://127.0.0.1:1/', Interval: '10h' }] },
+    { Address: '10.0.0.2', Port: 1, Checks: [{ TCP: '127.0.0.1:1', Interval: '10h' }] },
+    { Address: '10.0.0.3', Port: 1, Checks: [{ GRPC: '127.0.0.1:1', Interval: '10h' }] },
+    { Address: '10.0.0.4', Port: 1, Checks: [{ TTL: '10h' }] },
+  );
+  const { entries } = await reader.readService('unrun');
+  expect(entries.map(({ address, status }) => `${address} ${status}`).sort()).toEqual([
+    '10.0.0.1 unchecked',
+    '10.0.0.2 unchecked',
+    '10.0.0.3 unchecked',
+    '10.0.0.4 critical',
+  ]);
+});
+
+test('a check that failed after it had passed is critical', async () => {
+  const server = createPlainServer((_, response) => response.end());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const http = {
+    Address: '10.0.0.1',
+    Port: 1,
+    Checks: [{ HTTP: `http://127.0.0.1:${port}/`, Interval: '1s' }],
+  };
+  const tcp = { Address: '10.0.0.2', Port: 1, Checks: [{ TCP: `127.0.0.1:${port}`, Interval: '1s' }] };
+  const become = async (expected: string) =>
+    until(
+      async () => (await reader.readService('failing')).entries.every(({ status }) => status === expected),
+      { what: `both to be ${expected}` },
+    );
+  try {
+    await registered('failing', http, tcp);
+    await become('passing');
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+  await become('critical');
+});
+
+test('an agent that was restarted says of a check what it said when it was registered anew', async () => {
+  const own = await startConsul();
+  const server = createPlainServer((_, response) => response.end());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const register = (Interval: string) =>
+    own.request('PUT', '/v1/agent/service/register', {
+      Name: 'anew',
+      Address: '10.0.0.1',
+      Port: 1,
+      Checks: [
+        { CheckID: 'http', HTTP: `http://127.0.0.1:${port}/`, Interval },
+        { CheckID: 'tcp', TCP: `127.0.0.1:${port}`, Interval },
+      ],
+    });
+  const told = async () => JSON.stringify(await own.health('anew'));
+  const statusOf = async () => parseHealthEntries(await own.health('anew'))[0]?.status;
+  try {
+    await register('1s');
+    await until(async () => (await statusOf()) === 'passing', { what: 'both checks to pass' });
+    await register('10h');
+    await own.restart();
+    await until(async () => (await told()).includes('"critical"'), { what: 'the checks to be critical' });
+    expect(await told()).toContain(': 200 OK ');
+    expect(await told()).toContain(': Success');
+    expect(await statusOf()).toBe('unchecked');
+  } finally {
+    server.closeAllConnections();
+    server.close();
+    await own.stop();
+  }
 });
 
 describe('maintenance is not a failing check', () => {

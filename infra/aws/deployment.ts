@@ -111,7 +111,8 @@ function refuseUnixSockets({ fleets }: HitlessConfig): void {
   for (const { name, instances } of fleets) {
     const local = instances.find(({ address }) => address.scheme === 'unix');
     if (local === undefined) continue;
-    const why = 'is a socket of its own host, which the worker cannot reach: use tls:// (infra/aws/hosts)';
+    const why =
+      'is a socket of its own host, which the worker cannot reach: use tls:// (infra/host/snippets/runtime-tls.cfg)';
     throw new NotDeployable(`fleets.${name}.instances.${local.name}: ${why}`);
   }
 }

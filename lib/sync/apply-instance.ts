@@ -19,6 +19,8 @@ export interface ApplyOptions {
   readonly snapshots: 'always' | 'when-due';
   /** Ends the work on every instance: the invocation's own deadline. */
   readonly signal?: AbortSignal;
+  /** Called after each instance, whatever came of it. */
+  readonly onApplied?: () => void;
 }
 
 /** A report, and what it says about the pass itself. */

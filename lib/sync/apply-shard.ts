@@ -7,10 +7,16 @@ import { slotTableKey } from '../store/keys.ts';
 import { decodeSlotTable } from '../store/slot-table-document.ts';
 import { type Applied, type ApplyOptions, applyInstance, together } from './apply-instance.ts';
 import type { SyncPorts } from './ports.ts';
-import { keepReports, recallShard, type Shard } from './shard-reports.ts';
+import { keepReports, recallShard, type Shard, type ShardMemory } from './shard-reports.ts';
 
 /** Whoever publishes more often while we apply finishes the work himself. */
 const MOST_TABLES = 3;
+
+export interface RecalledShard {
+  readonly shard: Shard;
+  /** May have begun before the table was known. */
+  readonly recalling: Promise<ShardMemory>;
+}
 
 /**
  * Never throws for an instance; the answer has the order of the shard's instances.
@@ -24,18 +30,19 @@ const MOST_TABLES = 3;
 export async function applyToShard(
   ports: SyncPorts,
   table: SlotTable,
-  shard: Shard,
+  { shard, recalling }: RecalledShard,
   limit: LimitFunction,
   options: ApplyOptions,
 ): Promise<readonly Applied[]> {
-  let applied = await applyOnce(ports, table, shard, limit, options);
+  let applied = await applyOnce(ports, table, { shard, recalling }, limit, options);
   let current = table;
   for (let tables = 1; tables < MOST_TABLES; tables += 1) {
     const sent = applied.some(({ report }) => report.commands > 0);
     const newest = sent && options.signal?.aborted !== true ? await readTable(ports, shard.fleet) : null;
     if (newest === null || newest.generation <= current.generation) break;
     const before = applied;
-    const after = await applyOnce(ports, newest, shard, limit, options);
+    const again = { shard, recalling: recallShard(ports, shard) };
+    const after = await applyOnce(ports, newest, again, limit, options);
     applied = after.map((later, index) => together(before[index], later));
     current = newest;
   }
@@ -45,16 +52,19 @@ export async function applyToShard(
 async function applyOnce(
   ports: SyncPorts,
   table: SlotTable,
-  shard: Shard,
+  { shard, recalling }: RecalledShard,
   limit: LimitFunction,
   options: ApplyOptions,
 ): Promise<readonly Applied[]> {
   const { fleet, instances } = shard;
-  const recalling = recallShard(ports, shard);
   const applied = await Promise.all(
     instances.map((instance) => {
       const last = recalling.then((memory) => memory.of(instance));
-      return limit(() => applyInstance(ports, fleet, table, instance, last, options));
+      return limit(async () => {
+        const one = await applyInstance(ports, fleet, table, instance, last, options);
+        options.onApplied?.();
+        return one;
+      });
     }),
   );
   const reports = applied.map(({ report }) => report);

@@ -7,13 +7,13 @@ import type { SlotTable } from '../model/slot-table.ts';
 import { slotTableKey } from '../store/keys.ts';
 import { decodeSlotTable } from '../store/slot-table-document.ts';
 import type { Applied, ApplyOptions } from './apply-instance.ts';
-import { applyToShard } from './apply-shard.ts';
+import { applyToShard, type RecalledShard } from './apply-shard.ts';
 import { assignFleet } from './assign-fleet.ts';
 import { findInstances, recallInstances } from './find-instances.ts';
 import type { SyncPorts } from './ports.ts';
 import { publish } from './publish.ts';
 import type { ConsulFailure, EntriesByService } from './read-endpoints.ts';
-import { type Shard, shardOf, shardsOf } from './shard-reports.ts';
+import { recallShard, shardOf, shardsOf } from './shard-reports.ts';
 
 /** Connections at the same time; an instance that hangs holds one of them for the fleet's `timeout`. */
 const AT_ONCE = 200;
@@ -49,9 +49,17 @@ export async function passFleet(
   configured: Fleet,
   options: PassOptions,
 ): Promise<PassResult> {
-  const [assignment, whole] = await Promise.all([
+  // What was reported of the instances is read meanwhile: it takes as long as a change at an instance does.
+  const find = async () => {
+    const whole = await findInstances(ports, configured, { write: true });
+    const shards = shardsOf(whole.fleet);
+    const split = !options.applyAll && shards.length > 1;
+    const toApply = split ? [] : shards.map((shard) => ({ shard, recalling: recallShard(ports, shard) }));
+    return { whole, toApply, left: split ? shards.map(({ shard }) => shard) : [] };
+  };
+  const [assignment, { whole, toApply, left }] = await Promise.all([
     assignFleet(ports, configured, options.entries, options.receivedAtMs ?? null),
-    findInstances(ports, configured, { write: true }),
+    find(),
   ]);
   const { table, configuration, changed } = assignment;
   const { fleet, refused: refusedInstances } = whole;
@@ -59,16 +67,16 @@ export async function passFleet(
   for (const { service, error, usedEvent } of consulFailures) {
     ports.log({ event: 'consul_unavailable', level: 'error', fleet: fleet.name, service, error, usedEvent });
   }
-  const shards = shardsOf(fleet);
-  const split = !options.applyAll && shards.length > 1;
-  const [publishFailure, applied] = await Promise.all([
-    publish(ports, fleet, table, configuration).then(() => null, asError),
-    split ? [] : applyShards(ports, table, shards, options),
-  ]);
+  // The load balancers first: to write objects beside that would make every command wait.
+  const first = Promise.withResolvers<void>();
+  const applying = applyShards(ports, table, toApply, { ...options, onApplied: first.resolve });
+  const published = Promise.race([first.promise, applying]).then(() =>
+    publish(ports, fleet, table, configuration),
+  );
+  const [publishFailure, applied] = await Promise.all([published.then(() => null, asError), applying]);
   if (publishFailure !== null) {
     ports.log({ event: 'failed', level: 'error', fleet: fleet.name, error: publishFailure.message });
   }
-  const left = split ? shards.map(({ shard }) => shard) : [];
   return { table, changed, consulFailures, refusedInstances, applied, shards: left, publishFailure };
 }
 
@@ -88,14 +96,15 @@ export async function applyShard(
   const [stored, whole] = await Promise.all([ports.store.get(key), recallInstances(ports.store, fleet)]);
   if (stored === null) return [];
   const table = decodeSlotTable(key, stored.body);
-  return applyShards(ports, table, [shardOf(whole.fleet, shard)], options);
+  const toApply = shardOf(whole.fleet, shard);
+  return applyShards(ports, table, [{ shard: toApply, recalling: recallShard(ports, toApply) }], options);
 }
 
 /** The shards beside each other, with one limit for all of them. */
 async function applyShards(
   ports: SyncPorts,
   table: SlotTable,
-  shards: readonly Shard[],
+  shards: readonly RecalledShard[],
   options: ApplyOptions,
 ): Promise<readonly Applied[]> {
   const limit = pLimit(AT_ONCE);

@@ -15,7 +15,7 @@ import { encodeChange } from '../../lib/runtime-api/commands/change.ts';
 import { openSession } from '../../lib/runtime-api/connect.ts';
 import { assignBackend } from '../../lib/slots/assign.ts';
 import { applyToShard } from '../../lib/sync/apply-shard.ts';
-import { shardOf } from '../../lib/sync/shard-reports.ts';
+import { recallShard, shardOf } from '../../lib/sync/shard-reports.ts';
 import { endpoint, policy, reading } from '../slots/records.ts';
 import { type Benchmark, type Row, verify } from './benchmark.ts';
 import { createMemoryStore } from './memory-store.ts';
@@ -175,7 +175,9 @@ async function apply({ fleet, table }: Bench, spent: Spent): Promise<void> {
     now: () => NOW_MS,
     log: () => undefined,
   };
-  const [applied] = await applyToShard(ports, table, shardOf(fleet, 0), pLimit(1), { snapshots: 'when-due' });
+  const shard = shardOf(fleet, 0);
+  const recalled = { shard, recalling: recallShard(ports, shard) };
+  const [applied] = await applyToShard(ports, table, recalled, pLimit(1), { snapshots: 'when-due' });
   verify(applied?.report.converged === true, `the instance converged: ${applied?.report.reason}`);
 }
 

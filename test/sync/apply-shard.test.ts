@@ -7,7 +7,7 @@ import type { RuntimeSession } from '../../lib/runtime-api/runtime-session.ts';
 import { slotTableKey } from '../../lib/store/keys.ts';
 import { encodeSlotTable } from '../../lib/store/slot-table-document.ts';
 import { applyToShard } from '../../lib/sync/apply-shard.ts';
-import { shardOf } from '../../lib/sync/shard-reports.ts';
+import { recallShard, shardOf } from '../../lib/sync/shard-reports.ts';
 import { createMemoryStore } from '../bench/memory-store.ts';
 import { policy } from '../slots/records.ts';
 
@@ -66,7 +66,10 @@ function bench(onSend: (weights: Map<string, number>) => Promise<void>) {
     0,
   );
   const publish = (newer: SlotTable) => store.put(slotTableKey('edge'), encodeSlotTable(newer));
-  const apply = (older: SlotTable) => applyToShard(ports, older, shard, pLimit(1), { snapshots: 'when-due' });
+  const apply = (older: SlotTable) =>
+    applyToShard(ports, older, { shard, recalling: recallShard(ports, shard) }, pLimit(1), {
+      snapshots: 'when-due',
+    });
   return { weights, store, publish, apply };
 }
 

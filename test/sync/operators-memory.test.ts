@@ -9,7 +9,7 @@ import { InstanceUnreachable, SessionLost } from '../../lib/runtime-api/errors.t
 import type { RuntimeSession } from '../../lib/runtime-api/runtime-session.ts';
 import type { ObjectStore } from '../../lib/store/object-store.ts';
 import { applyToShard } from '../../lib/sync/apply-shard.ts';
-import { shardOf } from '../../lib/sync/shard-reports.ts';
+import { recallShard, shardOf } from '../../lib/sync/shard-reports.ts';
 
 const instance = { name: 'lb1', address: { scheme: 'tcp', host: 'lb1', port: 9999 } } as const;
 
@@ -117,7 +117,9 @@ function bench(servers = 1) {
   const table = tableOf(servers);
   const pass = async () => {
     const options = { snapshots: 'when-due' } as const;
-    return (await applyToShard(ports, table, shardOf(fleet, 0), pLimit(1), options))[0]?.report;
+    const shard = shardOf(fleet, 0);
+    const recalled = { shard, recalling: recallShard(ports, shard) };
+    return (await applyToShard(ports, table, recalled, pLimit(1), options))[0]?.report;
   };
   return { lb, pass };
 }

@@ -6,7 +6,8 @@
  * or lies takes no load balancer away. It is written when it changed: in a steady state, never.
  */
 
-import { readInstances } from '../consul/instances.ts';
+import pLimit from 'p-limit';
+import { type FoundInstances, readInstances } from '../consul/instances.ts';
 import { type Fleet, type InstancesFrom, placeOf } from '../model/fleet.ts';
 import { type InstanceRefusal, instanceAt, type KnownInstances } from '../model/found-instance.ts';
 import type { HealthEntry } from '../model/service-entry.ts';
@@ -17,9 +18,12 @@ import type { ObjectStore } from '../store/object-store.ts';
 import { nextKnown } from './known-instances.ts';
 import type { SyncPorts } from './ports.ts';
 import type { ConsulFailure } from './read-endpoints.ts';
+import { readReport } from './shard-reports.ts';
 
 /** Somebody else writing this often between two of our reads is not a race any more. */
 const MOST_RACES = 20;
+/** Reports that are read at the same time. */
+const AT_ONCE = 50;
 
 export interface WholeFleet {
   /** With all of its instances; `instancesFrom` is null. */
@@ -49,7 +53,8 @@ export async function findInstances(
     const entries = await asking;
     if ('error' in entries) return { ...whole(fleet, known), consulFailures: [entries] };
     const found = readInstances(entries, from, fleet.instances);
-    const at = { fleet: fleet.name, service: from.service, nowMs: ports.now() };
+    const silent = await silentOf(ports, fleet, known, found);
+    const at = { fleet: fleet.name, service: from.service, nowMs: ports.now(), silent };
     const next = nextKnown(known, found, at);
     if (next === known || !write) return whole(fleet, next);
     if ((await keep(ports, fleet, next, etag)) === 'lost-race') continue;
@@ -115,6 +120,29 @@ async function readKnown({ store, log }: SyncPorts, fleet: Fleet) {
     log({ event: 'failed', level: 'error', fleet: fleet.name, error: failed.message });
     return { known: null, etag: stored.etag };
   }
+}
+
+/** Of those that Consul misses, and missed before: who did not answer last time. Never throws. */
+async function silentOf(
+  { store }: SyncPorts,
+  fleet: Fleet,
+  known: KnownInstances | null,
+  { instances }: FoundInstances,
+): Promise<ReadonlySet<string>> {
+  const found = new Set(instances.map(({ name }) => name));
+  const missed = (known?.instances ?? []).filter(
+    ({ name, missedSinceMs }) => missedSinceMs !== null && !found.has(name),
+  );
+  const limit = pLimit(AT_ONCE);
+  const silent = await Promise.all(
+    missed.map(({ name }) =>
+      limit(async () => {
+        const report = await readReport(store, { fleet }, name).catch(() => null);
+        return report !== null && report.pid === null ? [name] : [];
+      }),
+    ),
+  );
+  return new Set(silent.flat());
 }
 
 async function keep({ store, log }: SyncPorts, fleet: Fleet, next: KnownInstances, etag: string | null) {

@@ -7,14 +7,22 @@ import type { KnownInstance, KnownInstances } from '../model/found-instance.ts';
 
 /**
  * Consul answers a part of the truth for half a minute after its own restart (measured on 1.8.7), and a load balancer
- * that is left out for that long serves on, with stale servers. To try one for ten minutes that is really gone costs
- * the attempt to connect.
+ * that is left out for that long serves on, with stale servers if nobody looks after it.
  */
 const MISSED_MS = 10 * 60_000;
 
+export interface Circumstances {
+  readonly fleet: string;
+  readonly service: string;
+  readonly nowMs: number;
+  /** Names of those who did not answer when they were last applied to. */
+  readonly silent: ReadonlySet<string>;
+}
+
 /**
  * - Who was found is known; a newcomer takes the place of one that is gone, so that the others stay in their shards.
- * - Who was missed is known for ten minutes more, unless somebody else is at his address now.
+ * - Who was missed is known for ten minutes more, unless somebody else is at his address now, or he was missed before
+ *   and does not answer: he is really gone then.
  * - Where nobody was found, nobody was missed: an empty answer says nothing about anybody.
  *
  * @param known what there is; of another service it does not count.
@@ -23,7 +31,7 @@ const MISSED_MS = 10 * 60_000;
 export function nextKnown(
   known: KnownInstances | null,
   found: FoundInstances,
-  { fleet, service, nowMs }: { readonly fleet: string; readonly service: string; readonly nowMs: number },
+  { fleet, service, nowMs, silent }: Circumstances,
 ): KnownInstances {
   const before = known?.service === service ? known.instances : [];
   const fresh = new Map(found.instances.map((one) => [one.name, { ...one, missedSinceMs: null }]));
@@ -32,7 +40,8 @@ export function nextKnown(
     const again = fresh.get(one.name);
     if (again !== undefined || fresh.size === 0) return again ?? one;
     const missedSinceMs = one.missedSinceMs ?? nowMs;
-    return places.has(endpointKey(one)) || nowMs - missedSinceMs >= MISSED_MS
+    const gone = silent.has(one.name) && one.missedSinceMs !== null;
+    return gone || places.has(endpointKey(one)) || nowMs - missedSinceMs >= MISSED_MS
       ? null
       : { ...one, missedSinceMs };
   });

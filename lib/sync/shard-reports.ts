@@ -102,7 +102,7 @@ export async function readShard(store: ObjectStore, { fleet, shard }: Shard): Pr
  */
 export async function readReport(
   store: ObjectStore,
-  { fleet }: Shard,
+  { fleet }: Pick<Shard, 'fleet'>,
   instance: string,
 ): Promise<InstanceReport | null> {
   const key = reportKey(fleet.name, instance);

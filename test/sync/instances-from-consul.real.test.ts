@@ -147,6 +147,22 @@ test('one that deregisters is kept in step for ten minutes, and then dropped', a
   expect(await ready(leaving)).toBe(2);
 });
 
+test('one that deregisters and is gone is dropped as soon as it was missed twice', async () => {
+  const { consul, bench } = await start();
+  await comes(consul, 'lb1');
+  const leaving = await comes(consul, 'lb2');
+  await converged(bench);
+  await consul.deregister('lb2');
+  await catalogued(consul, SERVICE, 'lb2', false);
+  await leaving.kill();
+  const { applied } = await bench.pass();
+  expect(applied.map(({ report }) => [report.instance, report.converged])).toEqual([
+    ['local--lb1', true],
+    ['local--lb2', false],
+  ]);
+  expect((await bench.pass()).applied.map(({ report }) => report.instance)).toEqual(['local--lb1']);
+});
+
 test('while Consul answers `[]`, and while it is away, nobody is dropped', async () => {
   const { consul, bench, clock } = await start();
   await serverComes(consul, 1);

@@ -22,9 +22,13 @@ function next(
   known: KnownInstances | null,
   instances: readonly FoundInstance[],
   minute: number,
-  service = 'lb',
+  { service = 'lb', silent = [] }: { service?: string; silent?: readonly string[] } = {},
 ) {
-  return nextKnown(known, { instances, refused: [] }, { fleet: 'edge', service, nowMs: minute * MINUTE });
+  const found = { instances, refused: [] };
+  return nextKnown(known, found, {
+    ...{ fleet: 'edge', service, nowMs: minute * MINUTE },
+    silent: new Set(silent),
+  });
 }
 
 function names({ instances }: KnownInstances): string[] {
@@ -56,6 +60,15 @@ test('who is missed stays for ten minutes', () => {
   expect(names(next(missed, [at(2)], 11))).toEqual(['lb2']);
 });
 
+test('who is missed twice and does not answer is gone', () => {
+  const silent = ['lb1'];
+  const missed = next(after([at(1), at(2)]), [at(2)], 1, { silent });
+  expect(names(missed)).toEqual(['lb1', 'lb2']);
+  expect(names(next(missed, [at(2)], 2, { silent: [] }))).toEqual(['lb1', 'lb2']);
+  expect(names(next(missed, [at(2)], 2, { silent }))).toEqual(['lb2']);
+  expect(names(next(missed, [], 2, { silent }))).toEqual(['lb1', 'lb2']);
+});
+
 test('who comes back in time was never missed', () => {
   const back = after([at(1), at(2)], [at(2)], [at(1), at(2)]);
   expect(back.instances.map(({ missedSinceMs }) => missedSinceMs)).toEqual([null, null]);
@@ -71,13 +84,14 @@ test('a new address is the new place of the same instance', () => {
 });
 
 test('of another service nothing is known', () => {
-  expect(names(next(after([at(1)]), [at(2)], 1, 'other'))).toEqual(['lb2']);
+  expect(names(next(after([at(1)]), [at(2)], 1, { service: 'other' }))).toEqual(['lb2']);
 });
 
 test('what is refused is known, too', () => {
   const refused = [{ name: 'odd', address: 'x', port: 1, reason: 'not an IP address' }];
   const known = after([at(1)]);
-  const odd = nextKnown(known, { instances: [at(1)], refused }, { fleet: 'edge', service: 'lb', nowMs: 0 });
+  const at0 = { fleet: 'edge', service: 'lb', nowMs: 0, silent: new Set<string>() };
+  const odd = nextKnown(known, { instances: [at(1)], refused }, at0);
   expect(odd).toEqual({ ...known, refused });
 });
 

@@ -9,7 +9,7 @@ import {
 } from './haproxy-process.ts';
 import type { Random } from './random.ts';
 import { servingTargets } from './rules/named-slots.ts';
-import type { Hold, Holds, Published } from './rules.ts';
+import type { Hold, Holds, Published, Reporting } from './rules.ts';
 import type { SimulatedInstance } from './simulated-instance.ts';
 import type { World } from './world.ts';
 
@@ -24,10 +24,8 @@ export class Operators implements Holds {
   readonly #options: OperatorsOptions;
   readonly #random: Random;
   #holds: Hold[] = [];
-  /** Put back, and not reported yet: a new process would get them out again, and their operator repeats it. */
-  readonly #putBack = new Set<Hold>();
-  /** The process that the last report of an instance is about. */
-  readonly #reportedPids = new Map<string, number | null>();
+  /** Over, and no report says so that was read since (`tick`): a new process may get them out again. */
+  #over: { readonly hold: Hold; readonly tick: number }[] = [];
 
   constructor(options: OperatorsOptions) {
     this.#options = options;
@@ -44,36 +42,39 @@ export class Operators implements Holds {
     );
   }
 
-  /** Put back a moment ago, which no report says yet: a new process could only get it out again. */
-  mayBeHeld(instance: string, backend: string): boolean {
-    return [...this.#putBack].some((hold) => hold.instance.name === instance && hold.backend === backend);
+  mayBeHeld(instance: string, backend: string, server: string, state: string): boolean {
+    return this.#over.some(
+      ({ hold }) =>
+        hold.instance.name === instance &&
+        hold.backend === backend &&
+        hold.server === server &&
+        hold.state === state,
+    );
   }
 
-  /** A report says what is held on the process `pid`. */
-  reported(
-    instance: string,
-    pid: number | null,
-    held: readonly { backend: string; slot: string; state: string }[],
-  ) {
-    this.#reportedPids.set(instance, pid);
+  /** A report is in the store. */
+  reported({ report, session }: Reporting): void {
     const isListed = (hold: Hold) =>
-      held.some(
+      report.operatorHeld.some(
         ({ backend, slot, state }) =>
           backend === hold.backend && slot === hold.server && state === hold.state,
       );
+    const lookedTick = session?.firstReadTick ?? Number.NEGATIVE_INFINITY;
     for (const hold of this.#holds) {
-      if (hold.instance.name === instance && hold.pid === pid) hold.reported = isListed(hold);
+      if (hold.instance.name !== report.instance) continue;
+      hold.reported = isListed(hold);
+      if (hold.leftTick !== null && lookedTick > hold.leftTick && isListed(hold)) hold.leftTick = null;
     }
-    for (const hold of this.#putBack) {
-      if (hold.instance.name === instance && hold.pid === pid && !isListed(hold)) this.#putBack.delete(hold);
-    }
+    this.#over = this.#over.filter(
+      ({ hold, tick }) => hold.instance.name !== report.instance || lookedTick < tick || isListed(hold),
+    );
   }
 
-  end(hold: Hold, why: string): void {
+  end(hold: Hold, why: string, forgotten = false): void {
+    const { world } = this.#options;
     this.#holds = this.#holds.filter((other) => other !== hold);
-    this.#options.world.tell(
-      `the hold of ${hold.backend}/${hold.server} on ${hold.instance.name} ends: ${why}`,
-    );
+    if (!forgotten) this.#over.push({ hold, tick: world.tick() });
+    world.tell(`the hold of ${hold.backend}/${hold.server} on ${hold.instance.name} ends: ${why}`);
   }
 
   /** Takes a server out that serves as the table wants it, or puts one back. */
@@ -97,54 +98,49 @@ export class Operators implements Holds {
     const server = process?.server(hold.backend, hold.server);
     if (process === null || server === undefined) return;
     const same = targetOf(server) === hold.target;
-    this.end(hold, same ? 'the operator puts it back' : "its server is somebody else's");
-    if (!same) return;
-    this.#set(process, server, 'ready');
-    if (hold.reported) this.#putBack.add(hold);
+    this.end(hold, same ? 'the operator puts it back' : "its server is somebody else's", !same);
+    if (same) this.#set(process, server, 'ready');
   }
 
   /**
-   * A process is gone: what nobody was told is lost with it. Unless a session that read it is still to report; then it
-   * comes back, and the operator has to say it again.
+   * A process is gone: what nobody was told is lost with it, and so is what counted only as long as nobody touched it.
+   * A session that read it may still report it; then it comes back, and the operator has to say it again.
    */
   processEnded(instance: SimulatedInstance): void {
     for (const hold of this.#holds) {
-      if (hold.instance !== instance || (hold.reported && !hold.left)) continue;
-      this.end(hold, 'its process is gone, and nobody need know');
-      this.#putBack.add(hold);
+      if (hold.instance !== instance || (hold.reported && hold.leftTick === null)) continue;
+      this.end(hold, 'its process is gone, and nobody need know', hold.leftTick !== null);
     }
   }
 
-  /** Our own session put a server into this state: perhaps it was restored. */
-  restored(process: HaproxyProcess, server: SimulatedServer, state: string): void {
+  /** Our own session left a server in `state`, as an operator would: was it restored? */
+  restored(process: HaproxyProcess, server: SimulatedServer, state: 'ready' | 'drain' | 'maint'): void {
     const hold = this.of(process.instance, server.backend, server.name);
-    if (hold === undefined) this.#repeat(process, server, state);
-    if (hold === undefined || hold.pid === process.pid || hold.state !== state) return;
-    // On its way back: a server that restarted elsewhere gets its address first.
-    if (targetOf(server) !== hold.target || server.weight === 0) return;
+    if (hold === undefined) {
+      if (this.mayBeHeld(process.instance, server.backend, server.name, state))
+        this.#repeat(process, server, state);
+      return;
+    }
+    if (hold.pid === process.pid || hold.state !== state || targetOf(server) !== hold.target) return;
     this.#holds = this.#holds.map((other) =>
       other === hold ? { ...hold, pid: process.pid, tick: this.#options.world.tick() } : other,
     );
   }
 
-  #repeat(process: HaproxyProcess, server: SimulatedServer, state: string): void {
-    for (const hold of this.#putBack) {
-      const same = hold.instance.name === process.instance && hold.backend === server.backend;
-      if (
-        !same ||
-        hold.server !== server.name ||
-        hold.state !== state ||
-        this.#reportedPids.get(process.instance) === process.pid
-      )
-        continue;
-      this.#putBack.delete(hold);
-      this.#options.world.time.after(1_000, () => {
-        const same = adminWord(server.admin) === state && targetOf(server) === hold.target;
-        if (!same || server.weight === 0 || !process.serving) return;
-        this.#set(process, server, 'ready');
-        this.#putBack.add({ ...hold, pid: process.pid });
+  /** It is back although its operator put it back: a moment later he says it again. */
+  #repeat(process: HaproxyProcess, server: SimulatedServer, state: 'ready' | 'drain' | 'maint'): void {
+    const { world } = this.#options;
+    const target = targetOf(server);
+    world.time.after(1_000, () => {
+      const same = adminWord(server.admin) === state && targetOf(server) === target;
+      if (!same || server.weight === 0 || !process.serving) return;
+      this.#set(process, server, 'ready');
+      this.#over = this.#over.map((one) => {
+        const { hold } = one;
+        const meant = hold.instance.name === process.instance && hold.backend === server.backend;
+        return meant && hold.server === server.name ? { ...one, tick: world.tick() } : one;
       });
-    }
+    });
   }
 
   #settled(process: HaproxyProcess): readonly SimulatedServer[] {
@@ -180,7 +176,7 @@ export class Operators implements Holds {
       tick: this.#options.world.tick(),
       pid: process.pid,
       reported: false,
-      left: false,
+      leftTick: null,
     };
     this.#holds.push(hold);
   }

@@ -1,6 +1,7 @@
 /** What a rule may look at while a simulation runs, and what a rule is. */
 
 import type { Fleet } from '../../lib/model/fleet.ts';
+import type { InstanceReport } from '../../lib/model/report.ts';
 import type { SlotTable } from '../../lib/model/slot-table.ts';
 import type { HaproxyProcess, SentRequest, ServerChange, SimulatedServer } from './haproxy-process.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -21,6 +22,8 @@ export interface Scene {
   readonly holds: Holds;
   /** Every table that was published, oldest first. */
   readonly published: readonly Published[];
+  /** The last one in the store; undefined: there is none yet. */
+  reportOf(instance: string): InstanceReport | undefined;
   /** By backend and slot: every endpoint that a table or a first configuration ever gave to it. */
   wasGiven(backend: string, slot: string, target: string): boolean;
 }
@@ -46,22 +49,31 @@ export interface Hold {
   readonly pid: number;
   /** A report that says so is in the store. */
   reported: boolean;
-  /** Its endpoint was away at some time: it counts only as long as nobody touched the server. */
-  left: boolean;
+  /** When its endpoint was last away, and no report since says that it is held: then nobody touches it or it is over. */
+  leftTick: number | null;
 }
 
 export interface Holds {
   all(): readonly Hold[];
   of(instance: string, backend: string, server: string): Hold | undefined;
-  end(hold: Hold, why: string): void;
-  /** An operator put something back a moment ago, which no report says yet. */
-  mayBeHeld(instance: string, backend: string): boolean;
+  /** @param forgotten true: whoever knows of it must not bring it back. */
+  end(hold: Hold, why: string, forgotten?: boolean): void;
+  /** Nobody holds it any more, but no pass that saw that has said so: then an older report counts. */
+  mayBeHeld(instance: string, backend: string, server: string, state: string): boolean;
+}
+
+/** What a pass says about an instance. */
+export interface Reporting {
+  readonly report: InstanceReport;
+  /** In which it looked; undefined: it could not. */
+  readonly session: Session | undefined;
 }
 
 /** What a rule is told. A session change is one that a command of ours made. */
 export interface Watch {
   published?(table: Published): void;
   written?(write: Write): void;
+  reported?(reporting: Reporting): void;
   attempted?(sandbox: Sandbox, instance: SimulatedInstance): void;
   received?(session: Session, line: string): void;
   replied?(session: Session, line: string): void;

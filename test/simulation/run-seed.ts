@@ -2,16 +2,15 @@
 
 import type { Fleet } from '../../lib/model/fleet.ts';
 import { slotTableKey } from '../../lib/store/keys.ts';
-import { decodeReport } from '../../lib/store/report-document.ts';
-import { decodeSlotTable } from '../../lib/store/slot-table-document.ts';
 import type { SyncPorts } from '../../lib/sync/ports.ts';
 import { type Cast, mend, runCourse, runSchedule } from './course.ts';
 import { FunctionsPlatform } from './functions-platform.ts';
 import { adminWord, type HaproxyObserver, targetOf } from './haproxy-process.ts';
 import { Host } from './host.ts';
 import { Operators } from './operators.ts';
+import { StoredReports } from './reports.ts';
 import { rules as allRules } from './rules/all.ts';
-import { namedSlots } from './rules/named-slots.ts';
+import { leavesHeld, namedSlots } from './rules/named-slots.ts';
 import type { Published, Rule, Scene, Watch } from './rules.ts';
 import { adoptable, newcomer, type Scenario, scenarioOf } from './scenario.ts';
 import { SimulatedConsul } from './simulated-consul.ts';
@@ -36,9 +35,11 @@ export interface Outcome {
   readonly generations: number;
 }
 
+/** How long a message that was handed out is hidden, in timeouts of the function: as in infra/aws/queue.yml. */
+const VISIBILITY_TIMEOUTS = 6;
 const TRAFFIC_MS = 5_000;
 /** After the faults: redelivery of what a dead worker held, a hold, a drain, and a few reconciles. */
-const HEALING_MS = 15 * 60_000;
+const HEALING_MS = 10 * 60_000;
 const LAST_LOOK_MS = 150_000;
 
 /** Runs one seed; nothing else may use timers in this process meanwhile. */
@@ -95,17 +96,26 @@ function createCast(world: World, scenario: Scenario, mutation: Mutation, rules:
     for (const watch of watches) tell(watch);
   };
   const published: Published[] = [];
+  const reports = new StoredReports();
   const given = new Set<string>();
   const count = { commands: 0, generations: 0 };
   const traffic = world.random.fork('requests');
 
   const written = (write: Write) => {
     for (const watch of watches) watch.written?.(write);
-    if (write.key.endsWith('/report.json')) remember(write.body);
+    for (const report of reports.added(write)) {
+      const instance = instances.find(({ name }) => name === report.instance);
+      const session =
+        report.pid === null ? undefined : instance?.sessionOf(write.sandbox, report.observedAtMs);
+      const reporting = { report, session };
+      for (const watch of watches) watch.reported?.(reporting);
+      operators.reported(reporting);
+    }
     if (write.key !== slotTableKey(fleet.name)) return;
-    const table = decodeSlotTable(write.key, write.body);
-    const previous = write.previous === null ? null : decodeSlotTable(write.key, write.previous);
     const { sandbox } = write;
+    const { table } = sandbox;
+    if (table === null) return;
+    const previous = published.at(-1)?.table ?? null;
     for (const backend of Object.keys(table.backends)) {
       for (const { name, target } of namedSlots(table, backend)) given.add(`${backend} ${name} ${target}`);
     }
@@ -120,10 +130,6 @@ function createCast(world: World, scenario: Scenario, mutation: Mutation, rules:
     published.push(publishing);
     for (const watch of watches) watch.published?.(publishing);
   };
-  const remember = (body: string) => {
-    const report = decodeReport('report.json', body);
-    operators.reported(report.instance, report.operatorHeld[0]?.pid ?? report.pid, report.operatorHeld);
-  };
 
   const store = new SimulatedStore(world, written);
   const observer: HaproxyObserver = {
@@ -134,7 +140,8 @@ function createCast(world: World, scenario: Scenario, mutation: Mutation, rules:
       const session = instance?.session(change.hand.session);
       if (session === undefined) return;
       for (const watch of watches) watch.changed?.(change, session);
-      operators.restored(change.process, change.server, adminWord(change.server.admin));
+      if (leavesHeld(change, session))
+        operators.restored(change.process, change.server, adminWord(change.server.admin));
       if (traffic.chance(0.3)) change.process.traffic(traffic);
     },
     requested(request) {
@@ -179,8 +186,10 @@ function createCast(world: World, scenario: Scenario, mutation: Mutation, rules:
     concurrency: scenario.concurrency,
     between: mutation.ports,
   });
-  platform.queue = new SimulatedQueue(world, { visibilityMs: scenario.visibilityMs, maxReceives: 5 }, () =>
-    platform.poll(),
+  platform.queue = new SimulatedQueue(
+    world,
+    { visibilityMs: VISIBILITY_TIMEOUTS * scenario.functionTimeoutMs, maxReceives: 5 },
+    () => platform.poll(),
   );
   populate(world, consul);
   const hosts = instances.map((instance, index) => {
@@ -198,6 +207,7 @@ function createCast(world: World, scenario: Scenario, mutation: Mutation, rules:
     instances,
     holds: operators,
     published,
+    reportOf: (instance) => reports.of(instance),
     wasGiven: (backend, slot, target) => given.has(`${backend} ${slot} ${target}`),
   };
   watches.push(...rules.map((rule) => rule.watch(scene, (what) => world.violated(rule.name, what))));

@@ -12,6 +12,8 @@ export class Sandbox {
   askedTimeMs = 0;
   /** Handles several message groups at once, so that `table` may be another group's. */
   mixed = false;
+  /** The queue's groups keep workers apart. */
+  readonly isWorker: boolean;
   /** How many times it was called. */
   batch = 0;
   #operationsLeft: number | null = null;
@@ -23,6 +25,7 @@ export class Sandbox {
   constructor(world: World, name: string) {
     this.#world = world;
     this.name = name;
+    this.isWorker = name.startsWith('worker');
     this.died = new Promise((resolve) => {
       this.#die = resolve;
     });

@@ -10,7 +10,6 @@ export interface Scenario {
   readonly releases: readonly Release[];
   /** What the instances start with, in the order of the fleet. */
   readonly configurations: readonly (readonly ServerLine[])[];
-  readonly visibilityMs: number;
   readonly functionTimeoutMs: number;
   readonly concurrency: number;
 }
@@ -28,7 +27,7 @@ export function scenarioOf(random: Random): Scenario {
     tls: {},
     instancesFrom: null,
     snapshotEveryMs: 60_000,
-    reportEveryMs: 0,
+    reportEveryMs: random.pick([0, 60_000]),
     shard: random.chance(0.3) ? 2 : 50,
     timeoutMs: random.pick([2_000, 10_000]),
     template: { path: 'edge.cfg.j2', text: templateOf(backends) },
@@ -39,8 +38,6 @@ export function scenarioOf(random: Random): Scenario {
     fleet,
     releases: names.map(() => random.pick(RELEASES)),
     configurations: names.map(() => backends.flatMap((policy) => startOf(policy))),
-    // A visibility that is too short lets two workers have one message.
-    visibilityMs: random.chance(0.2) ? 4_000 : 180_000,
     functionTimeoutMs,
     concurrency: random.between(2, 4),
   };

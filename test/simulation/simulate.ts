@@ -7,6 +7,9 @@
 import { parseArgs } from 'node:util';
 import { type Outcome, runSeed } from './run-seed.ts';
 
+// Nobody reads where an error was made, and most errors here are made on purpose.
+Error.stackTraceLimit = 0;
+
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '100' },

@@ -24,12 +24,18 @@ export interface Session {
   readonly sandbox: Sandbox;
   readonly instance: SimulatedInstance;
   readonly process: HaproxyProcess;
-  readonly openedTick: number;
+  /** When it was asked for, in milliseconds since 1970: a report says so, too. */
+  readonly sinceMs: number;
   /**
-   * Another pass worked on the same process meanwhile, on its own table: FIFO groups prevent that, a visibility
-   * timeout that is too short or a person's `hitless sync` bring it about. Then only convergence is promised.
+   * Backends, and servers as `backend/server`, that another session changed on the same process since this one was
+   * opened. The groups of the queue keep workers apart, so that is a person's `hitless sync` beside a worker, or the
+   * last words of a pass that gave up; what each does is right for what it read.
    */
-  shared: boolean;
+  readonly contested: Set<string>;
+  /** It sent something else than questions. */
+  changesThings: boolean;
+  /** When `show servers state` first answered it: what its plan is made from. */
+  firstReadTick: number | null;
   /** What `show servers state` last answered it: by `backend/server`, and when. */
   read: { readonly tick: number; readonly servers: ReadonlyMap<string, Seen> } | null;
 }
@@ -45,6 +51,9 @@ export interface InstanceOptions {
   readonly started: (process: HaproxyProcess) => void;
 }
 
+/** A pass that finds a newer table applies that, too. */
+const LATEST = 3;
+
 export class SimulatedInstance {
   readonly name: string;
   readonly release: Release;
@@ -53,6 +62,7 @@ export class SimulatedInstance {
   disturbedMs = 0;
   readonly #options: InstanceOptions;
   readonly #sessions = new Map<number, { readonly session: Session; readonly wire: Wire }>();
+  readonly #latest = new WeakMap<Sandbox, readonly Session[]>();
   #process: HaproxyProcess | null = null;
 
   constructor(options: InstanceOptions) {
@@ -68,6 +78,11 @@ export class SimulatedInstance {
 
   session(id: number): Session | undefined {
     return this.#sessions.get(id)?.session;
+  }
+
+  /** The one that `sandbox` asked for at `sinceMs`; undefined: it got none. */
+  sessionOf(sandbox: Sandbox, sinceMs: number): Session | undefined {
+    return this.#latest.get(sandbox)?.find((session) => session.sinceMs === sinceMs);
   }
 
   become(condition: Condition): void {
@@ -109,6 +124,7 @@ export class SimulatedInstance {
   async open(sandbox: Sandbox, signal: AbortSignal): Promise<RuntimeSession> {
     const { world, attempted } = this.#options;
     const address = `tcp://${this.name}:9999`;
+    const sinceMs = world.time.now();
     attempted(sandbox, this);
     await world.time.wait(world.random.between(0, 2));
     const { condition } = this;
@@ -119,10 +135,10 @@ export class SimulatedInstance {
         condition === 'away' ? 'no answer in time' : 'connection refused',
       );
     }
-    return startSession(this.#connect(sandbox, this.#process), { address, signal });
+    return startSession(this.#connect(sandbox, this.#process, sinceMs), { address, signal });
   }
 
-  #connect(sandbox: Sandbox, process: HaproxyProcess): Wire {
+  #connect(sandbox: Sandbox, process: HaproxyProcess, sinceMs: number): Wire {
     const { world } = this.#options;
     const id = world.tick();
     const session: Session = {
@@ -130,15 +146,15 @@ export class SimulatedInstance {
       sandbox,
       instance: this,
       process,
-      openedTick: id,
-      shared: false,
+      sinceMs,
+      contested: new Set(),
+      changesThings: false,
+      firstReadTick: null,
       read: null,
     };
-    for (const other of this.#sessions.values()) {
-      if (!other.session.sandbox.alive || other.session.process !== process) continue;
-      other.session.shared = true;
-      session.shared = true;
-    }
+    this.#latest.set(sandbox, [session, ...(this.#latest.get(sandbox) ?? []).slice(0, LATEST - 1)]);
+    // The bytes of a dead sender are on their way, or they are not.
+    const outlives = world.random.chance(0.5);
     // A connection that breaks somewhere on the way.
     let linesLeft = world.fault(0.04) ? world.random.between(1, 12) : Number.POSITIVE_INFINITY;
     let pending = '';
@@ -146,14 +162,15 @@ export class SimulatedInstance {
       time: world.time,
       random: world.random,
       latencyMs: this.condition === 'slow' ? [100, 900] : [0, 3],
-      isCut: () => !sandbox.alive,
+      isAlive: () => sandbox.alive,
+      outlives,
       far: {
         received: (text) => {
           const lines = (pending + text).split('\n');
           pending = lines.pop() ?? '';
           let replies = '';
           for (const line of lines) {
-            if (!sandbox.alive) return replies;
+            if (!sandbox.alive && !outlives) return null;
             if (line === 'quit' || linesLeft <= 0) return null;
             linesLeft -= 1;
             replies += this.#answer(session, line);
@@ -175,12 +192,41 @@ export class SimulatedInstance {
       world.tell(
         `${session.sandbox.name} to ${this.name}${session.process.serving ? '' : ' (old process)'}: ${line}`,
       );
+      this.#contest(session, line);
     }
     const reply = answerTo(session.process, line, { by: 'session', session: session.id });
-    if (line.startsWith('show servers state'))
+    if (line.startsWith('show servers state')) {
       session.read = { tick: world.tick(), servers: seenOn(session.process) };
+      session.firstReadTick ??= session.read.tick;
+    }
     replied(session, line);
     return `${reply}\n> `;
+  }
+
+  /**
+   * Who else works on this process is told that it changes. Two workers never do that at once, except that what one
+   * sent before it gave up may still be on its way.
+   */
+  #contest(session: Session, line: string): void {
+    session.changesThings = true;
+    const [, server = '', backend = ''] = / ((\S+?)\/\S+)/.exec(line) ?? [];
+    for (const { session: other } of this.#sessions.values()) {
+      if (other === session || other.process !== session.process) continue;
+      other.contested.add(backend).add(server);
+      if (!this.#isAtWork(session) || !this.#isAtWork(other)) continue;
+      this.#options.world.violated(
+        'the simulation',
+        `${session.sandbox.name} and ${other.sandbox.name} both work on ${this.name}`,
+      );
+    }
+  }
+
+  /** A worker that still wants what it says. */
+  #isAtWork({ id, sandbox, changesThings }: Session): boolean {
+    const wire = this.#sessions.get(id)?.wire;
+    return (
+      changesThings && sandbox.isWorker && sandbox.alive && wire?.destroyed === false && !wire.writableEnded
+    );
   }
 }
 

@@ -26,6 +26,22 @@ export interface QueueOptions {
 const BATCH = 10;
 const DEDUPLICATION_MS = 300_000;
 
+type Entries = NonNullable<SendMessageBatchCommand['input']['Entries']>;
+
+/** Where the client's requests end, by the URL of the queue: each sandbox has one of its own. */
+const ends = new Map<string, (entries: Entries) => Promise<object>>();
+
+/** One for all sandboxes and seeds, for it takes a millisecond to make. */
+const client = new SQSClient({ region: 'us-east-1' });
+client.middlewareStack.add(
+  () => async (args) => {
+    const { input } = new SendMessageBatchCommand(Object(args).input);
+    const output = await ends.get(input.QueueUrl ?? '')?.(input.Entries ?? []);
+    return { response: {}, output: Object(output) };
+  },
+  { step: 'initialize', priority: 'high' },
+);
+
 export class SimulatedQueue {
   readonly #world: World;
   readonly #options: QueueOptions;
@@ -39,6 +55,7 @@ export class SimulatedQueue {
     this.#world = world;
     this.#options = options;
     this.#arrived = arrived;
+    ends.clear();
   }
 
   get length(): number {
@@ -47,16 +64,9 @@ export class SimulatedQueue {
 
   /** The real sender, with a client whose requests end here. */
   senderOf(sandbox: Sandbox): QueueSender {
-    const client = new SQSClient({ region: 'us-east-1' });
-    client.middlewareStack.add(
-      () => async (args) => {
-        const { input } = new SendMessageBatchCommand(Object(args).input);
-        const output = await sandbox.whileAlive(() => this.#send(input.Entries ?? [], sandbox));
-        return { response: {}, output: Object(output) };
-      },
-      { step: 'initialize', priority: 'high' },
-    );
-    return createQueueSender(client, 'https://sqs.us-east-1.amazonaws.com/000000000000/hitless.fifo');
+    const url = `https://sqs.us-east-1.amazonaws.com/000000000000/${sandbox.name}.fifo`;
+    ends.set(url, (entries) => sandbox.whileAlive(() => this.#send(entries, sandbox)));
+    return createQueueSender(client, url);
   }
 
   /** A batch of groups that nobody works on; several groups now and then. */
@@ -98,10 +108,7 @@ export class SimulatedQueue {
     this.#world.time.after(ms, this.#arrived);
   }
 
-  async #send(
-    entries: NonNullable<SendMessageBatchCommand['input']['Entries']>,
-    sandbox: Sandbox,
-  ): Promise<object> {
+  async #send(entries: Entries, sandbox: Sandbox): Promise<object> {
     await this.#world.time.wait(this.#world.random.between(1, 10));
     if (!sandbox.alive) return {};
     if (this.#world.fault(0.02)) throw new Error('ServiceUnavailable');

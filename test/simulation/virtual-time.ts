@@ -21,6 +21,9 @@ const timers: Record<string, unknown> = createRequire(import.meta.url)('node:tim
 /** 2027-01-15, so that times of the simulation are told from times of this machine. */
 const EPOCH_MS = 1_800_000_000_000;
 
+/** One for all, for most signals time out long after anybody listened, and to make one is dear. */
+const TIMED_OUT = new DOMException('The operation was aborted due to timeout', 'TimeoutError');
+
 interface Timer {
   readonly atMs: number;
   readonly order: number;
@@ -90,8 +93,7 @@ export class VirtualTime {
     Object.assign(AbortSignal, {
       timeout: (delayMs: number) => {
         const controller = new AbortController();
-        const reason = new DOMException('The operation was aborted due to timeout', 'TimeoutError');
-        this.after(delayMs, () => controller.abort(reason));
+        this.after(delayMs, () => controller.abort(TIMED_OUT));
         return controller.signal;
       },
     });

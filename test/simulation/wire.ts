@@ -20,8 +20,10 @@ export interface WireOptions {
   readonly far: FarEnd;
   /** One way, in milliseconds, at least and at most. */
   readonly latencyMs: readonly [number, number];
-  /** True: what is under way gets lost, and neither side is told. */
-  readonly isCut: () => boolean;
+  /** False: our side is dead. It hears nothing any more, and what it sent gets lost on the way, unless it `outlives`. */
+  readonly isAlive: () => boolean;
+  /** What our side sent before it died comes in all the same. */
+  readonly outlives: boolean;
 }
 
 /** Our end. */
@@ -54,7 +56,9 @@ export class Wire extends Duplex {
 
   /** HAProxy is gone: the end of the stream comes in after what is under way. */
   endByFar(): void {
+    if (this.#hungUp) return;
     this.#hungUp = true;
+    this.#options.far.closed();
     this.#deliver('backMs', () => this.#receive(null));
   }
 
@@ -79,11 +83,11 @@ export class Wire extends Duplex {
 
   /** In order, each way. */
   #deliver(way: 'outMs' | 'backMs', work: () => void): void {
-    const { time, random, latencyMs, isCut } = this.#options;
+    const { time, random, latencyMs, isAlive, outlives } = this.#options;
     const atMs = Math.max(time.elapsedMs + random.between(...latencyMs), this.#next[way]);
     this.#next[way] = atMs;
     time.after(atMs - time.elapsedMs, () => {
-      if (!isCut()) work();
+      if (isAlive() || (outlives && way === 'outMs')) work();
     });
   }
 

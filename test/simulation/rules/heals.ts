@@ -84,7 +84,7 @@ export function isAllHeld(scene: Scene, instance: SimulatedInstance, backend: st
   );
 }
 
-function reported({ store, fleet }: Scene, instance: string, violated: (what: string) => void): void {
-  const report = JSON.parse(store.read(`fleets/${fleet.name}/instances/${instance}/report.json`) ?? '{}');
-  if (report.converged !== true) violated(`${instance} did not converge: ${report.reason ?? 'no report'}`);
+function reported(scene: Scene, instance: string, violated: (what: string) => void): void {
+  const report = scene.reportOf(instance);
+  if (report?.converged !== true) violated(`${instance} did not converge: ${report?.reason ?? 'no report'}`);
 }

@@ -45,7 +45,13 @@ export const makeBeforeBreak: Rule = {
         const slots = tried.get(session.id) ?? new Map<string, number>();
         tried.set(session.id, slots);
         slots.set(`${server.backend}/${server.name}`, session.read?.tick ?? 0);
-        if (!isInRotation(before) || isInRotation(server) || session.sandbox.mixed || session.shared) return;
+        if (
+          !isInRotation(before) ||
+          isInRotation(server) ||
+          session.sandbox.mixed ||
+          session.contested.has(server.backend)
+        )
+          return;
         const first = missing(session, server.backend);
         if (first === undefined) return;
         violated(`\`${line}\` on ${process.instance} comes before ${first} was tried`);

@@ -1,7 +1,8 @@
 /** The slots of a table by the names of their servers. */
 
 import { type Slot, type SlotTable, slotName } from '../../../lib/model/slot-table.ts';
-import { targetOf } from '../haproxy-process.ts';
+import { adminWord, type ServerChange, targetOf } from '../haproxy-process.ts';
+import type { Session } from '../simulated-instance.ts';
 
 export interface NamedSlot {
   readonly name: string;
@@ -18,6 +19,16 @@ export function namedSlots(table: SlotTable | null, backend: string): readonly N
     slot,
     target: slot.state === 'free' ? null : targetOf(slot),
   }));
+}
+
+/**
+ * Whether a session's change leaves a server as an operator would, out of rotation with a real weight at the address of
+ * who serves there: it restores what an operator did, or it has no business to.
+ */
+export function leavesHeld({ server, before }: ServerChange, { sandbox }: Session): boolean {
+  if (adminWord(server.admin) === 'ready' || server.weight === 0 || server.moving !== null) return false;
+  const same = before.admin === server.admin && before.weight > 0 && targetOf(before) === targetOf(server);
+  return !same && servingTargets(sandbox.table, server.backend).get(targetOf(server))?.name === server.name;
 }
 
 /** By `address:port`. */

@@ -1,5 +1,5 @@
 import type { Rule } from '../rules.ts';
-import { servingTargets } from './named-slots.ts';
+import { leavesHeld, servingTargets } from './named-slots.ts';
 
 export const neverEmpty: Rule = {
   number: 1,
@@ -7,7 +7,7 @@ export const neverEmpty: Rule = {
   sentence:
     'A backend that has servers keeps at least one in rotation, in the table and on every instance, unless allow_empty says otherwise or operators hold the others.',
 
-  watch({ fleet, holds }, violated) {
+  watch({ world, fleet }, violated) {
     /** When an operator last changed something, by process and backend. */
     const operated = new Map<string, number>();
     return {
@@ -21,23 +21,22 @@ export const neverEmpty: Rule = {
       },
 
       operated(process, server) {
-        operated.set(`${process.pid} ${server.backend}`, process.time.elapsedMs);
+        operated.set(`${process.pid} ${server.backend}`, world.tick());
       },
 
-      changed({ process, server, rotationBefore, line }, session) {
+      changed(change, session) {
+        const { process, server, rotationBefore, line } = change;
         const { backend } = server;
-        if (session.shared) return;
+        if (session.contested.has(backend)) return;
         if (rotationBefore.length === 0 || process.rotation(backend).length > 0) return;
         const policy = fleet.backends.find((one) => one.backend === backend);
         const meantEmpty = servingTargets(session.sandbox.table, backend).size === 0;
         if (policy?.allowEmpty === true && meantEmpty) return;
-        const held = holds
-          .all()
-          .some((hold) => hold.instance.name === process.instance && hold.backend === backend);
-        if (holds.mayBeHeld(process.instance, backend)) return;
-        const touched = operated.get(`${process.pid} ${backend}`) ?? Number.NEGATIVE_INFINITY;
-        // An operator who acts while a pass is under way cannot be foreseen by it.
-        if (held || touched > process.time.elapsedMs - 15_000) return;
+        // What an operator took out is out again in a new process, whoever is left.
+        if (leavesHeld(change, session)) return;
+        // What an operator did since the session last looked cannot be foreseen by it.
+        const operatedTick = operated.get(`${process.pid} ${backend}`) ?? Number.NEGATIVE_INFINITY;
+        if (operatedTick > (session.read?.tick ?? 0)) return;
         violated(`nobody is in rotation in ${backend} on ${process.instance} after \`${line}\``);
       },
     };

@@ -1,6 +1,6 @@
 import { adminWord, targetOf } from '../haproxy-process.ts';
 import type { Hold, Rule, Scene } from '../rules.ts';
-import { namedSlots, servingTargets } from './named-slots.ts';
+import { leavesHeld, namedSlots, servingTargets } from './named-slots.ts';
 
 export const operatorsHand: Rule = {
   number: 3,
@@ -10,28 +10,49 @@ export const operatorsHand: Rule = {
 
   watch(scene, violated) {
     return {
-      changed({ process, server, line, before }, session) {
+      changed(change, session) {
+        const { process, server, line, before } = change;
         const hold = scene.holds.of(process.instance, server.backend, server.name);
+        const state = adminWord(server.admin);
+        if (leavesHeld(change, session) && hold?.state !== state) {
+          if (!scene.holds.mayBeHeld(process.instance, server.backend, server.name, state))
+            violated(
+              `\`${line}\` puts ${server.name} on ${process.instance} in ${state}, and no operator did`,
+            );
+        }
         if (hold === undefined) return;
         if (hold.pid !== process.pid) {
-          if (!stillServes(hold, session.sandbox.table)) scene.holds.end(hold, 'its endpoint left');
+          if (!stillServes(hold, session.sandbox.table)) scene.holds.end(hold, 'its endpoint left', true);
           return;
         }
         const stays = targetOf(before) === targetOf(server) && server.moving === null;
-        // Another real weight changes nothing about who takes requests.
-        if (stays && before.admin === server.admin && (before.weight === server.weight || server.weight > 0))
+        if (stays && before.admin === server.admin && before.weight === server.weight) return;
+        const knew = session.read !== null && session.read.tick > hold.tick;
+        if (!knew) {
+          // With another real weight it is held all the same.
+          const held = stays && before.admin === server.admin && server.weight > 0;
+          if (!held) scene.holds.end(hold, 'a pass under way did not know of it');
           return;
-        if (session.shared) return scene.holds.end(hold, 'two passes at once');
-        // A session that looked before the operator acted could not know.
-        if (session.read === null || session.read.tick < hold.tick)
-          return scene.holds.end(hold, 'a pass under way did not know of it');
-        if (!stillServes(hold, session.sandbox.table)) return scene.holds.end(hold, 'its endpoint left');
+        }
+        if (!stillServes(hold, session.sandbox.table))
+          return scene.holds.end(hold, 'its endpoint left', true);
         violated(`\`${line}\` undoes the operator's ${hold.state} of ${hold.server} on ${process.instance}`);
+      },
+
+      reported({ report }) {
+        for (const hold of scene.holds.all()) {
+          if (hold.instance.name !== report.instance || !hold.reported || hold.leftTick !== null) continue;
+          const { backend, server, state } = hold;
+          const named = report.operatorHeld.some((one) => one.slot === server && one.backend === backend);
+          if (!named) violated(`a report of ${report.instance} forgets the ${state} of ${backend}/${server}`);
+        }
       },
 
       published({ table }) {
         for (const hold of scene.holds.all()) {
-          if (!stillServes(hold, table)) hold.left = true;
+          if (stillServes(hold, table)) continue;
+          hold.leftTick = scene.world.tick();
+          if (hold.instance.process?.pid !== hold.pid) scene.holds.end(hold, 'its endpoint left', true);
         }
       },
 
@@ -57,10 +78,8 @@ function check(scene: Scene, hold: Hold, violated: (what: string) => void): void
   const where = `${backend}/${server} on ${instance.name}`;
   if (adminWord(seen.admin) !== state || targetOf(seen) !== target)
     violated(`${where} should be in ${state} at ${target}, as its operator left it`);
-  const report =
-    scene.store.read(`fleets/${scene.fleet.name}/instances/${instance.name}/report.json`) ?? '{}';
-  const listed: unknown = JSON.parse(report).operatorHeld;
-  const named = Array.isArray(listed) && listed.some((one) => one.slot === server && one.backend === backend);
+  const listed = scene.reportOf(instance.name)?.operatorHeld ?? [];
+  const named = listed.some((one) => one.slot === server && one.backend === backend);
   if (!named) violated(`the report of ${instance.name} does not have ${where}, which is held`);
   const slot = namedSlots(scene.published.at(-1)?.table ?? null, backend).find(({ name }) => name === server);
   if (slot?.target !== target) violated(`the slot of ${where} was given away`);

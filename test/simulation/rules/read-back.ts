@@ -1,4 +1,3 @@
-import { decodeReport } from '../../../lib/store/report-document.ts';
 import { adminWord, isInRotation, targetOf } from '../haproxy-process.ts';
 import type { Rule } from '../rules.ts';
 import { namedSlots } from './named-slots.ts';
@@ -10,23 +9,23 @@ export const readBack: Rule = {
     'A server comes into rotation only where its address is in effect and was read back after it was set, and a report says converged only when the last read showed what the table asks for.',
 
   watch(scene, violated) {
-    /** By sandbox and instance: the last session that read something. */
-    const last = new Map<
-      string,
-      { readonly session: Parameters<Required<ReturnType<Rule['watch']>>['replied']>[0] }
-    >();
-    /** By process, backend and server: who changed it last, and when. */
-    const changes = new Map<string, { readonly session: number; readonly tick: number }>();
+    /** By process, backend and server: which session changed it last, or null: an operator; and when. */
+    const changes = new Map<string, { readonly session: number | null; readonly tick: number }>();
     return {
-      replied(session, line) {
-        if (line.startsWith('show servers state'))
-          last.set(`${session.sandbox.name} ${session.instance.name}`, { session });
+      operated(process, server) {
+        const name = `${process.pid} ${server.backend}/${server.name}`;
+        changes.set(name, { session: null, tick: scene.world.tick() });
       },
 
       changed({ process, server, before, line }, session) {
         const name = `${process.pid} ${server.backend}/${server.name}`;
         changes.set(name, { session: session.id, tick: scene.world.tick() });
-        if (session.shared || isInRotation(before) || !isInRotation(server)) return;
+        if (
+          session.contested.has(`${server.backend}/${server.name}`) ||
+          isInRotation(before) ||
+          !isInRotation(server)
+        )
+          return;
         const where = `${server.backend}/${server.name} on ${process.instance}`;
         if (!server.checked) violated(`\`${line}\`: ${where} comes into rotation, and its checks do not run`);
         if (server.moving !== null && targetOf(server.moving) !== targetOf(server))
@@ -36,10 +35,7 @@ export const readBack: Rule = {
           violated(`\`${line}\`: ${where} comes into rotation, and its address was not read back`);
       },
 
-      written({ key, body, sandbox }) {
-        if (!key.endsWith('/report.json')) return;
-        const report = decodeReport(key, body);
-        const session = last.get(`${sandbox.name} ${report.instance}`)?.session;
+      reported({ report, session }) {
         if (!report.converged || session?.read == null) return;
         const table = scene.published.find(({ table }) => table.generation === report.generation)?.table;
         if (table === undefined)
@@ -48,13 +44,10 @@ export const readBack: Rule = {
           for (const { name, slot, target } of namedSlots(table, backend)) {
             const seen = session.read.servers.get(`${backend}/${name}`);
             if (slot.state !== 'serving' || seen === undefined) continue;
-            const hold = scene.holds.of(report.instance, backend, name);
-            // What an operator does while a pass is under way is in the next one's report.
-            if (hold !== undefined && hold.tick > session.openedTick) continue;
+            // What an operator or another pass does while a pass is under way is in the next one's report.
             const change = changes.get(`${session.process.pid} ${backend}/${name}`);
-            // So is what another pass does.
-            if (change !== undefined && change.session !== session.id && change.tick > session.openedTick)
-              continue;
+            const isOther = change !== undefined && change.session !== session.id;
+            if (isOther && change.tick > (session.firstReadTick ?? 0)) continue;
             const held = report.operatorHeld.some((one) => one.slot === name && one.backend === backend);
             const right = targetOf(seen) === target && (held || adminWord(seen.admin) === 'ready');
             if (!right)
@@ -81,9 +74,10 @@ export const rightTenant: Rule = {
     const contested = new Set<string>();
     return {
       changed({ process, server, line, before, rotationBefore }, session) {
-        if (session.shared) contested.add(`${process.pid} ${server.backend}/${server.name}`);
+        if (session.contested.has(`${server.backend}/${server.name}`))
+          contested.add(`${process.pid} ${server.backend}/${server.name}`);
         else contested.delete(`${process.pid} ${server.backend}/${server.name}`);
-        if (session.shared) return;
+        if (session.contested.has(`${server.backend}/${server.name}`)) return;
         if (!line.includes(' addr ') || !isInRotation(before)) return;
         if (rotationBefore.length === 1) changedLive.add(`${process.pid} ${server.backend}/${server.name}`);
         else violated(`\`${line}\` on ${process.instance} changes the address of a server in rotation`);

@@ -1,0 +1,28 @@
+/** What the store has of reports: those that a write brings, and the last one of an instance. */
+
+import type { InstanceReport } from '../../lib/model/report.ts';
+import { decodeShardReports } from '../../lib/store/report-document.ts';
+import type { Write } from './simulated-store.ts';
+
+const SHARD = /\/shards\/\d+\.json$/;
+
+export class StoredReports {
+  /** By instance. */
+  readonly #last = new Map<string, InstanceReport>();
+
+  /** Undefined: there is none yet. */
+  of(instance: string): InstanceReport | undefined {
+    return this.#last.get(instance);
+  }
+
+  /** Those of a shard that are others than before; none when it is another object. */
+  added({ key, body }: Write): readonly InstanceReport[] {
+    if (!SHARD.test(key)) return [];
+    const { reports } = decodeShardReports(key, body);
+    const fresh = reports.filter(
+      (report) => JSON.stringify(report) !== JSON.stringify(this.#last.get(report.instance)),
+    );
+    for (const report of fresh) this.#last.set(report.instance, report);
+    return fresh;
+  }
+}

@@ -7,7 +7,6 @@
  */
 
 import type { Duplex } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { meaningOf } from './connection-failure.ts';
 import { SessionLost } from './errors.ts';
 import type { Conversation } from './prompt-mode.ts';
@@ -70,7 +69,8 @@ export class Pipeline {
     if (lines.length === 0) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
       this.#questions.push({ lines, written: 0, replies: [], resolve, reject });
-      this.#write();
+      // What is asked in the same breath goes out in one write.
+      queueMicrotask(() => this.#write());
     });
   }
 
@@ -129,17 +129,23 @@ export class Pipeline {
   #giveUp(why: string, cause?: unknown): void {
     this.#over = why;
     this.#conversation.signal.removeEventListener('abort', this.#onAbort);
+    const unanswered = this.#questions.splice(0);
+    if (unanswered.length === 0) return;
     const lost = new SessionLost(this.#conversation.address, why, this.#outstanding, cause);
-    for (const question of this.#questions.splice(0)) question.reject(lost);
+    for (const question of unanswered) question.reject(lost);
   }
 
   async #close(): Promise<void> {
     if (this.#over === undefined) this.#giveUp('the session was closed');
     if (!this.#stream.destroyed) {
-      const grace = new AbortController();
-      this.#stream.once('close', () => grace.abort());
-      this.#stream.end('quit\n');
-      await sleep(CLOSE_GRACE_MS, undefined, { signal: grace.signal }).catch(() => {});
+      await new Promise<void>((resolve) => {
+        const grace = setTimeout(resolve, CLOSE_GRACE_MS);
+        this.#stream.once('close', () => {
+          clearTimeout(grace);
+          resolve();
+        });
+        this.#stream.end('quit\n');
+      });
     }
     this.#stream.destroy();
   }

@@ -6,7 +6,7 @@ import type { CommandCodec } from './commands/codec.ts';
 import { showCliLevel } from './commands/show-cli-level.ts';
 import { showInfo } from './commands/show-info.ts';
 import { showServersConn } from './commands/show-servers-conn.ts';
-import { showServersState } from './commands/show-servers-state.ts';
+import { ServersStateReader, showServersState } from './commands/show-servers-state.ts';
 import { showStat } from './commands/show-stat.ts';
 import { Pipeline } from './pipeline.ts';
 import { type Conversation, enterPromptMode } from './prompt-mode.ts';
@@ -21,6 +21,7 @@ import type { RuntimeSession } from './runtime-session.ts';
 export async function startSession(stream: Duplex, conversation: Conversation): Promise<RuntimeSession> {
   await enterPromptMode(stream, conversation);
   const pipeline = new Pipeline(stream, conversation);
+  const states = new ServersStateReader();
 
   const show = async <Asked, Answer>(command: CommandCodec<Asked, Answer>, asked: Asked): Promise<Answer> => {
     const [reply = ''] = await pipeline.ask([command.encode(asked)]);
@@ -34,7 +35,9 @@ export async function startSession(stream: Duplex, conversation: Conversation): 
     },
 
     async readServers(backend) {
-      return show(showServersState, backend === undefined ? {} : { backend });
+      const asked = backend === undefined ? {} : { backend };
+      const [reply = ''] = await pipeline.ask([showServersState.encode(asked)]);
+      return states.read(asked, reply);
     },
 
     async readInfo() {

@@ -63,13 +63,15 @@ export async function carryOut(
     const steps = keepRotation({ ...stage, steps: possible }, wanted, state.servers, fail);
     if (steps.length === 0) return;
     await add(steps.filter(isAddition));
-    commands += await sendSteps(
-      session,
-      steps.filter((step) => !isAddition(step)),
-      fail,
-    );
+    const others = steps.filter((step) => !isAddition(step));
+    const sent = sendSteps(session, others, fail);
+    const [sentCommands, first] = await Promise.all([
+      sent,
+      others.some(setsAddress) ? null : session.readServers(),
+    ]);
+    commands += sentCommands;
     const accepted = steps.filter((step) => !failed.has(step));
-    const read = await readBack(session, accepted);
+    const read = await readBack(session, accepted, first);
     state = read.state;
     for (const step of accepted) {
       const difference = differenceOf(step, read.servers.get(step));
@@ -94,6 +96,10 @@ export async function carryOut(
 
 function isAddition(step: Step): boolean {
   return step.commands.some((command) => command.kind === 'add-server');
+}
+
+function setsAddress(step: Step): boolean {
+  return step.commands.some((command) => command.kind === 'set-addr');
 }
 
 /** Leaves out what is only for servers without sessions and has some. */
@@ -160,10 +166,14 @@ interface ReadBack {
   readonly servers: BySlot<ObservedServer>;
 }
 
-async function readBack(session: RuntimeSession, steps: readonly Step[]): Promise<ReadBack> {
+/** @param first what was read behind the commands already; null: they set addresses, and a look would come too early. */
+async function readBack(
+  session: RuntimeSession,
+  steps: readonly Step[],
+  first: ServersState | null,
+): Promise<ReadBack> {
   const deadlineMs = performance.now() + ADDRESS_SETTLES_MS;
-  for (;;) {
-    const state = await session.readServers();
+  for (let state = first ?? (await session.readServers()); ; state = await session.readServers()) {
     const servers = observedBySlot(state.servers);
     const moving = steps.some((step) => isMoving(step, servers.get(step)));
     if (!moving || performance.now() > deadlineMs) return { state, servers };

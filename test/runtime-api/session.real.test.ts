@@ -226,7 +226,8 @@ describe.each(await haproxyVersions())('HAProxy $version', ({ version, path: bin
     try {
       const sent = session.send([{ kind: 'set-weight', backend: 'states', server: 'websrv1', weight: 9 }]);
       const told = expect(sent).rejects.toMatchObject({ code: 'RUNTIME_API_SESSION_LOST', outstanding: 1 });
-      deadline.abort();
+      // It was written by then.
+      setImmediate(() => deadline.abort());
       await told;
     } finally {
       process.kill(slow.pid, 'SIGCONT');

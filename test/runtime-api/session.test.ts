@@ -115,6 +115,28 @@ describe('commands', () => {
     expect(write).toHaveBeenCalledTimes(5);
   });
 
+  test('what is asked in the same breath goes out in one write', async () => {
+    const haproxy = scriptedHaproxy((line) => (line === 'show cli level' ? 'admin\n\n> ' : '\n> '));
+    const session = await sessionWith(haproxy);
+    const write = vi.spyOn(haproxy.stream, 'write');
+    expect(await Promise.all([session.send(weights(2)), session.readLevel()])).toEqual([
+      [{ done: true }, { done: true }],
+      'admin',
+    ]);
+    expect(write).toHaveBeenCalledTimes(1);
+  });
+
+  test('a question does not wait for the answer to an earlier one', async () => {
+    const haproxy = scriptedHaproxy((line) => (line === 'prompt' ? '\n> ' : undefined));
+    const session = await sessionWith(haproxy);
+    const first = session.send(weights(1));
+    await vi.waitFor(() => expect(haproxy.lines).toHaveLength(2));
+    const second = session.send(weights(1));
+    await vi.waitFor(() => expect(haproxy.lines).toHaveLength(3));
+    haproxy.far.write('\n> \n> ');
+    expect(await Promise.all([first, second])).toEqual([[{ done: true }], [{ done: true }]]);
+  });
+
   test('several callers on one session do not mix up their replies', async () => {
     const haproxy = scriptedHaproxy((line) => (line.includes('websrv1 ') ? 'No such server.\n\n> ' : '\n> '));
     const session = await sessionWith(haproxy);
@@ -276,6 +298,7 @@ describe('the end', () => {
     const session = await sessionWith(haproxy);
     const sent = session.send(weights(2));
     const told = expect(sent).rejects.toMatchObject({ outstanding: 2, why: 'the session was closed' });
+    await vi.waitFor(() => expect(haproxy.lines.filter(isChange)).toHaveLength(2));
     await session.close();
     await told;
   });

@@ -42,11 +42,33 @@ const CHECK_ENABLED = 0x04;
 /** `srv_op_state`; haproxy/server-t.h, enum srv_state, and measured on 2.2 to 3.2. */
 const OPERATIONAL = ['stopped', 'starting', 'running', 'stopping'] as const;
 
-export const showServersState: CommandCodec<{ readonly backend?: string }, ServersState> = {
+export interface ShowServersStateAsked {
+  /** Absent: all backends. */
+  readonly backend?: string;
+}
+
+export const showServersState: CommandCodec<ShowServersStateAsked, ServersState> = {
   /** @throws RangeError for a name outside the allow-list. */
   encode({ backend }) {
     return backend === undefined ? 'show servers state' : `show servers state ${backendReference(backend)}`;
   },
+
+  /** As {@link ServersStateReader.read}. */
+  read(asked, reply) {
+    return new ServersStateReader().read(asked, reply);
+  },
+};
+
+/**
+ * Reads one reply after the other of one HAProxy. A pass reads the state several times within moments and changes few
+ * servers, so a line that is the same as it was in the same place is not read anew.
+ */
+export class ServersStateReader {
+  #header: string | undefined;
+  #at: Positions = NOWHERE;
+  #lines: readonly string[] = [];
+  /** Of `#lines`, one for each. */
+  #servers: readonly ObservedServer[] = [];
 
   /**
    * A backend without servers, or an HAProxy without backends: no servers.
@@ -54,23 +76,30 @@ export const showServersState: CommandCodec<{ readonly backend?: string }, Serve
    * @throws CommandRefused for an answer that is a message, such as `Can't find backend.`
    * @throws ReplyNotUnderstood for a format version other than 1, a missing column, or a value that is none.
    */
-  read(asked, reply) {
-    const command = this.encode(asked);
-    const [version = '', header = '', ...lines] = reply.split('\n');
+  read(asked: ShowServersStateAsked, reply: string): ServersState {
+    const command = showServersState.encode(asked);
+    const [version = '', header = '', ...rest] = reply.split('\n');
     if (!/^\d+\s*$/.test(version)) throw refusal(command, reply);
     if (version.trim() !== '1') {
       throw new ReplyNotUnderstood(command, `its format is version ${version}, and only version 1 is known`);
     }
-    const at = positionsIn(command, header);
-    const servers: ObservedServer[] = [];
-    for (const line of lines) {
-      if (line.trim() !== '') servers.push(observedServer(command, line, at));
+    if (header !== this.#header) {
+      this.#at = positionsIn(command, header);
+      this.#header = header;
+      this.#lines = [];
     }
+    const lines = rest.filter((line) => line.trim() !== '');
+    const servers = lines.map((line, index) => {
+      const known = line === this.#lines[index] ? this.#servers[index] : undefined;
+      return known ?? observedServer(command, line, this.#at);
+    });
+    this.#lines = lines;
+    this.#servers = servers;
     return { raw: reply, servers };
-  },
-};
+  }
+}
 
-/** Found once for all lines: a table of thousands is read several times in a pass. @throws ReplyNotUnderstood */
+/** @throws ReplyNotUnderstood when a column is missing. */
 function positionsIn(command: string, header: string): Positions {
   const names = header.replace(/^#\s*/, '').trim().split(' ');
   const at = { ...NOWHERE };

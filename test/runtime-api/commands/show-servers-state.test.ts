@@ -1,5 +1,9 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { showServersState } from '../../../lib/runtime-api/commands/show-servers-state.ts';
+import {
+  ServersStateReader,
+  showServersState,
+} from '../../../lib/runtime-api/commands/show-servers-state.ts';
 import { repliesTo } from '../recorded/replies.ts';
 
 const asked = { backend: 'fixed' };
@@ -148,4 +152,36 @@ test.each([
   expect(() => showServersState.read(asked, reply)).toThrow(
     expect.objectContaining({ code: 'RUNTIME_API_REPLY_NOT_UNDERSTOOD', why: expect.stringMatching(why) }),
   );
+});
+
+test('one reader of several replies reads each as if it were the first', () => {
+  const line = fc.record({
+    server: fc.nat(3),
+    address: fc.constantFrom('10.0.0.1', '10.0.0.2'),
+    weight: fc.nat(2),
+  });
+  const header = fc.constantFrom(HEADER, `${HEADER} srv_use_ssl`, HEADER.replace('be_name', 'new be_name'));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(header, fc.array(line, { maxLength: 4 })), { maxLength: 6 }), (replies) => {
+      const reader = new ServersStateReader();
+      for (const [columns, lines] of replies) {
+        const text = lines.map(({ server, address, weight }) =>
+          columns.includes('new ')
+            ? `? b s${server} ${address} 2 0 ${weight} 1 80 1 0 0 0\n`
+            : `b s${server} ${address} 2 0 ${weight} 1 80 1 0 0 0 1\n`,
+        );
+        const reply = `1\n${columns}\n${text.join('')}\n`;
+        expect(reader.read({}, reply)).toEqual(showServersState.read({}, reply));
+      }
+    }),
+  );
+});
+
+test('a reader that met something it does not understand reads the next reply', () => {
+  const reader = new ServersStateReader();
+  const right = `1\n${HEADER}\nb s1 10.0.0.1 2 0 1 1 80 1 0 0 0\n`;
+  expect(() => reader.read({}, right.replace('2 0 1', '9 0 1'))).toThrow('9 is no srv_op_state');
+  expect(reader.read({}, right)).toEqual(showServersState.read({}, right));
+  expect(() => reader.read({}, '1\n# be_id\n')).toThrow('no column');
+  expect(reader.read({}, right)).toEqual(showServersState.read({}, right));
 });

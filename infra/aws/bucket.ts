@@ -16,7 +16,8 @@ export function bucketOf({ store, fleets }: HitlessConfig, parameters: Parameter
   const folders = fleets.map(({ name }) => `${start}${slotTableKey(name).replace(/slots\.json$/, '')}`);
   const arn = `arn:\${AWS::Partition}:s3:::${store.bucket}`;
   return {
-    origin: parameters.bucket,
+    /** Where one is there already, it is used as it is. */
+    resources: parameters.bucket === 'create' ? `\${file(infra/aws/bucket.yml)}` : {},
     name: store.bucket,
     arn: { 'Fn::Sub': arn },
     /** To put a key behind. */

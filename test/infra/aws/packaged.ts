@@ -30,12 +30,10 @@ export interface Packaged {
 export interface Template {
   readonly Resources: Readonly<Record<string, Resource>>;
   readonly Outputs: Readonly<Record<string, unknown>>;
-  readonly Conditions: Readonly<Record<string, unknown>>;
 }
 
 export interface Resource {
   readonly Type: string;
-  readonly Condition?: string;
   readonly DeletionPolicy?: string;
   readonly UpdateReplacePolicy?: string;
   readonly Properties: Readonly<Record<string, unknown>>;

@@ -62,12 +62,8 @@ test('a private API answers only what comes through the VPC endpoint', () => {
 });
 
 test('an existing bucket is neither created nor changed', () => {
-  const { template } = stack;
-  expect(template.Conditions.BucketIsOurs).toEqual({ 'Fn::Equals': ['existing', 'create'] });
-  expect([template.Resources.Bucket?.Condition, template.Resources.BucketPolicy?.Condition]).toEqual([
-    'BucketIsOurs',
-    'BucketIsOurs',
-  ]);
+  const ofS3 = ['AWS::S3::Bucket', 'AWS::S3::BucketPolicy'].flatMap((type) => ofType(stack.template, type));
+  expect(ofS3.map(([id]) => id)).toEqual(['ServerlessDeploymentBucket', 'ServerlessDeploymentBucketPolicy']);
 });
 
 test('below a prefix and with several fleets, the worker and each host may touch their own', () => {

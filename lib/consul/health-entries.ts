@@ -4,7 +4,8 @@
  */
 
 import * as v from 'valibot';
-import type { HealthEntry, HealthStatus, ServiceEntry } from '../model/service-entry.ts';
+import type { HealthEntry, ServiceEntry } from '../model/service-entry.ts';
+import { silenceMeansUnrun, statusOf } from './health-status.ts';
 import { printable } from './printable.ts';
 
 /** What we use of an entry, and nothing else: Consul adds fields with every release. */
@@ -38,8 +39,6 @@ const HealthEntries = v.array(
   }),
 );
 
-type Check = v.InferOutput<typeof HealthEntries>[number]['Checks'][number];
-
 /** The data is something else than health entries, as a whole; sending the same again will not help. */
 export class NotHealthEntries extends Error {
   override readonly name = 'NotHealthEntries';
@@ -70,11 +69,12 @@ export class NotHealthEntries extends Error {
 export function parseHealthEntries(data: unknown): HealthEntry[] {
   const parsed = v.safeParse(HealthEntries, data, { abortEarly: true, abortPipeEarly: true });
   if (!parsed.success) throw new NotHealthEntries(describe(data, parsed.issues[0]));
+  const silenceIsUnrun = silenceMeansUnrun(parsed.output.flatMap(({ Checks }) => Checks));
   return parsed.output.map(({ Node, Service, Checks }) => ({
     address: Service.Address === '' ? Node.Address : Service.Address,
     port: Service.Port,
     tags: Service.Tags,
-    status: worstOf(Checks),
+    status: statusOf(Checks, silenceIsUnrun),
     weights: { passing: Service.Weights.Passing, warning: Service.Weights.Warning },
     node: Node.Node,
     id: Service.ID,
@@ -84,37 +84,6 @@ export function parseHealthEntries(data: unknown): HealthEntry[] {
 /** Without whose registration it is: for a message, which is billed by its size. */
 export function withoutNames({ node: _, id: __, ...entry }: HealthEntry): ServiceEntry {
   return entry;
-}
-
-/**
- * Checks of the node stand beside those of the service. Consul shows a maintenance as a critical check with a
- * reserved id, so it is told from a failing one by that. No checks: passing. A status we do not know: critical.
- */
-function worstOf(checks: readonly Check[]): HealthStatus {
-  if (checks.some(isMaintenance)) return 'maintenance';
-  const failing = checks.filter((check) => check.Status !== 'passing');
-  if (failing.length === 0) return 'passing';
-  const critical = failing.filter((check) => check.Status !== 'warning');
-  if (critical.length === 0) return 'warning';
-  return critical.every(hasNoResult) ? 'unchecked' : 'critical';
-}
-
-/** These have something to say whenever they ran, pass or fail; a TTL or a script may fail without a word. */
-const NEVER_SILENT = new Set(['http', 'tcp', 'grpc']);
-const SUCCESS = /^(HTTP \S+ \S+: 2\d\d |TCP connect \S+: Success$)/;
-
-/**
- * After its start, an agent calls a check critical until it has run, and says nothing about it; or, of a check that was
- * registered anew while it passed, says what it said then (both measured on 1.8.7). One that runs and fails looks the
- * same at first: Consul is told of the new words only minutes later (`check_update_interval`), as the status has not changed.
- */
-function hasNoResult({ Status, Type, Output }: Check): boolean {
-  if (Status !== 'critical' || typeof Output !== 'string' || !NEVER_SILENT.has(Type)) return false;
-  return Output === '' || SUCCESS.test(Output);
-}
-
-function isMaintenance(check: Check): boolean {
-  return check.CheckID === '_node_maintenance' || check.CheckID.startsWith('_service_maintenance:');
 }
 
 function describe(data: unknown, issue: v.BaseIssue<unknown>): string {

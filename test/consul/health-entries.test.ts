@@ -72,7 +72,7 @@ test('hostile strings come through as they are: judging them is the reading’s 
 
 const critical = { CheckID: 'http', Status: 'critical' };
 const warning = { CheckID: 'ttl', Status: 'warning' };
-/** As measured on 1.8.7; see lib/consul/health-entries.ts. */
+/** As measured on 1.8.7; see lib/consul/health-status.ts. */
 const unrun = (Type: string, Output = '') => ({ CheckID: 'service:web1', Status: 'critical', Type, Output });
 const serviceMaintenance = { CheckID: '_service_maintenance:web1', Status: 'critical' };
 const nodeMaintenance = { CheckID: '_node_maintenance', Status: 'critical' };
@@ -139,6 +139,17 @@ test.each([
   { what: 'a status that we do not know', checks: [{ CheckID: 'x', Status: 'odd' }], status: 'critical' },
 ])('the status with $what is $status', ({ checks, status }) => {
   expect(parseHealthEntries([entry({}, checks)])[0]?.status).toBe(status);
+});
+
+test('where a check passes without a word, one that is critical without a word has failed', () => {
+  const silent = { ...unrun('tcp'), Status: 'passing' };
+  const words = unrun('http', 'HTTP GET http://127.0.0.1:80/: 200 OK Output: fine');
+  const entries = [[unrun('http')], [silent], [words]].map((checks) => entry({}, checks));
+  expect(parseHealthEntries(entries).map(({ status }) => status)).toEqual([
+    'critical',
+    'passing',
+    'unchecked',
+  ]);
 });
 
 describe('what is no service watch’s body is one error that says what it got', () => {

@@ -10,6 +10,8 @@ const SINCE = {
   poolsForAddedServers: [3, 0],
   /** Connections to a server's former address never go back to its pool (measured: 2.2 and 2.6 do, 3.0 and 3.2 do not). */
   forgetsFormerAddress: [3, 0],
+  /** An address takes effect a moment after the answer: a look right behind it may come too early (measured, as above). */
+  setsAddressesLater: [3, 0],
 } as const satisfies Record<string, readonly [number, number]>;
 
 export type Ability = keyof typeof SINCE;
@@ -28,6 +30,7 @@ export function capabilitiesOf(version: string): Capabilities {
     addServerWithCookie: can('addServerWithCookie'),
     poolsForAddedServers: can('poolsForAddedServers'),
     forgetsFormerAddress: can('forgetsFormerAddress'),
+    setsAddressesLater: can('setsAddressesLater'),
   };
 }
 

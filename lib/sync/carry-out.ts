@@ -1,6 +1,7 @@
 /** Step three of a pass: a plan's stages, sent one after the other, each read back before the next. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { capabilitiesOf } from '../model/capabilities.ts';
 import { endpointKey, sameEndpoint } from '../model/endpoint.ts';
 import type { ObservedServer } from '../model/observed.ts';
 import type { Plan, Problem, Stage, Step } from '../model/plan.ts';
@@ -64,10 +65,10 @@ export async function carryOut(
     if (steps.length === 0) return;
     await add(steps.filter(isAddition));
     const others = steps.filter((step) => !isAddition(step));
-    const sent = sendSteps(session, others, fail);
+    const tooEarly = capabilitiesOf(haproxy).setsAddressesLater && others.some(setsAddress);
     const [sentCommands, first] = await Promise.all([
-      sent,
-      others.some(setsAddress) ? null : session.readServers(),
+      sendSteps(session, others, fail),
+      tooEarly ? null : session.readServers(),
     ]);
     commands += sentCommands;
     const accepted = steps.filter((step) => !failed.has(step));
@@ -166,7 +167,7 @@ interface ReadBack {
   readonly servers: BySlot<ObservedServer>;
 }
 
-/** @param first what was read behind the commands already; null: they set addresses, and a look would come too early. */
+/** @param first what was read behind the commands already; null: that would have been too early. */
 async function readBack(
   session: RuntimeSession,
   steps: readonly Step[],

@@ -6,12 +6,14 @@ const NONE = {
   addServerWithCookie: false,
   poolsForAddedServers: false,
   forgetsFormerAddress: false,
+  setsAddressesLater: false,
 };
 const ALL = {
   addServer: true,
   addServerWithCookie: true,
   poolsForAddedServers: true,
   forgetsFormerAddress: true,
+  setsAddressesLater: true,
 };
 
 test.each([

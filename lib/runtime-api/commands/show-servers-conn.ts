@@ -28,12 +28,13 @@ export const showServersConn: CommandCodec<{ readonly backend: string }, Readonl
     if (at === -1) throw new ReplyNotUnderstood(command, 'it has no column used_cur');
 
     const used = new Map<string, number>();
-    for (const line of lines.filter((text) => text.trim() !== '')) {
+    const ours = `${asked.backend}/`;
+    for (const line of lines) {
+      if (!line.startsWith(ours)) continue;
       const values = line.split(' ');
-      const [backend, server = ''] = (values[0] ?? '').split('/');
       const count = values[at] ?? '';
       if (!/^\d+$/.test(count)) throw new ReplyNotUnderstood(command, `a line without connections: ${line}`);
-      if (backend === asked.backend) used.set(server, Number(count));
+      used.set((values[0] ?? '').slice(ours.length), Number(count));
     }
     return used;
   },

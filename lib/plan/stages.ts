@@ -7,7 +7,7 @@
  */
 
 import type { RuntimeCommand } from '../model/command.ts';
-import { type EndpointAddress, sameEndpoint } from '../model/endpoint.ts';
+import type { EndpointAddress } from '../model/endpoint.ts';
 import type { ObservedServer } from '../model/observed.ts';
 import type { Expectation, Stage, Step } from '../model/plan.ts';
 import type { SlotRules, Verdict } from './judge-slot.ts';
@@ -211,13 +211,11 @@ function replaceLive({ seen, verdict: { endpoint, weight } }: Replaced): Step {
  */
 function park(seen: ObservedServer, { placeholder, standardWeight }: SlotRules): Step {
   const marking = seen.admin === 'maint' || seen.weight === 0 ? [] : [MARK];
-  // Said of a server in maint too: an operator may have made it ready since it was read.
-  const there = sameEndpoint(seen, placeholder);
-  const out = there && seen.admin === 'maint' ? [] : [setState('maint')];
-  const away = there ? [] : [setAddress(placeholder)];
-  const weighed = seen.weight === standardWeight && seen.admin === 'maint';
   const expect: Expectation = { ...addressOf(placeholder), admin: 'maint', weight: standardWeight };
-  return step(seen, [...marking, ...out, ...away, ...(weighed ? [] : [setWeight(standardWeight)])], expect);
+  // All of it, whatever was read: an operator may have made the server ready since, and where another pass has just
+  // given it an address, a real weight alone would look as if an operator had taken the server out there.
+  const parking = [setState('maint'), setAddress(placeholder), setWeight(standardWeight)];
+  return step(seen, [...marking, ...parking], expect);
 }
 
 function setAddress(endpoint: EndpointAddress): Unaddressed {

@@ -17,6 +17,7 @@ import {
   encodeReport,
   encodeShardReports,
 } from '../store/report-document.ts';
+import { mergedReport } from './merged-report.ts';
 import type { SyncPorts } from './ports.ts';
 
 /** Somebody else writing this often between two of our reads is not a race any more. */
@@ -183,9 +184,11 @@ async function keepShard(
   let theirs = (instance: Instance) => memory.of(instance).report;
   try {
     for (let race = 0; race < MOST_RACES; race += 1) {
-      const reports = instances.flatMap(
-        (instance) => later(ours.get(instance.name) ?? null, theirs(instance)) ?? [],
-      );
+      const reports = instances.flatMap((instance) => {
+        const [own, stored] = [ours.get(instance.name) ?? null, theirs(instance)];
+        if (own === null || stored === null) return own ?? stored ?? [];
+        return mergedReport(own, stored, memory.of(instance).report);
+      });
       const body = encodeShardReports({ version: 1, fleet: fleet.name, shard: shard.shard, reports });
       if ((await ports.store.putIf(key, body, etag)) !== 'lost-race') return;
       const winner = await readShard(ports.store, shard);
@@ -196,15 +199,6 @@ async function keepShard(
   } catch (failed) {
     tell(ports, shard, failed);
   }
-}
-
-function later(one: InstanceReport | null, other: InstanceReport | null): InstanceReport | null {
-  if (one === null || other === null) return one ?? other;
-  const [newer, older] = other.observedAtMs > one.observedAtMs ? [other, one] : [one, other];
-  if (newer.pid !== null) return newer;
-  // It could not be reached: what is known about it is what the other one saw, not what this pass remembered.
-  const { haproxy, operatorHeld, missingSlots, applied, propagation, snapshot } = older;
-  return { ...newer, haproxy, operatorHeld, missingSlots, applied, propagation, snapshot };
 }
 
 function instanceOf({ instances }: Shard, { instance }: InstanceReport): Instance {

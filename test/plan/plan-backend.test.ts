@@ -108,13 +108,13 @@ const cases: readonly Case[] = [
     what: 'a free slot in maintenance somewhere is parked, out of rotation even if it was made ready since',
     slot: FREE,
     shows: { ...at1, admin: 'maint' },
-    commands: ['websrv1 maint', 'websrv1 addr 0.0.0.0:80'],
+    commands: ['websrv1 maint', 'websrv1 addr 0.0.0.0:80', 'websrv1 weight 1'],
   },
   {
-    what: 'a parking that was interrupted before its weight is finished',
+    what: 'a parking that was interrupted before its weight is repeated: another pass may have given the slot away',
     slot: FREE,
     shows: { weight: 0 },
-    commands: ['websrv1 weight 1'],
+    commands: ['websrv1 maint', 'websrv1 addr 0.0.0.0:80', 'websrv1 weight 1'],
   },
 ];
 

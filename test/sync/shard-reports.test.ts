@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Fleet } from '../../lib/model/fleet.ts';
-import type { InstanceReport } from '../../lib/model/report.ts';
+import type { InstanceReport, OperatorHeld } from '../../lib/model/report.ts';
 import { reportKey, shardReportsKey } from '../../lib/store/keys.ts';
 import type { ObjectStore } from '../../lib/store/object-store.ts';
 import { decodeShardReports, encodeReport } from '../../lib/store/report-document.ts';
@@ -30,6 +30,10 @@ function fleetOf(names: readonly string[], reportEveryMs = 0): Fleet {
 }
 
 const NAMES = ['lb1', 'lb2', 'lb3'];
+const HELD: OperatorHeld = {
+  ...{ backend: 'be', slot: 'srv1', address: '10.0.0.1', port: 80, state: 'drain' },
+  ...{ servingSinceMs: 1, pid: 7 },
+};
 
 function report(instance: string, differs: Partial<InstanceReport> = {}): InstanceReport {
   return {
@@ -123,12 +127,34 @@ test('of two passes at once, for each instance the one that looked at it later c
 test('a pass that could not reach an instance forgets nothing of what another one saw there', async () => {
   const { ports, shard, kept } = bench();
   const [early, late] = [await recallShard(ports, shard), await recallShard(ports, shard)];
-  const place = { backend: 'be', slot: 'srv1', address: '10.0.0.1', port: 80 } as const;
-  const operatorHeld = [{ ...place, state: 'drain' as const, servingSinceMs: 1, pid: 7 }];
-  await keepReports(ports, shard, early, [report('lb1', { operatorHeld })], WHEN_DUE);
+  await keepReports(ports, shard, early, [report('lb1', { operatorHeld: [HELD] })], WHEN_DUE);
   const away = report('lb1', { pid: null, converged: false, reason: 'it is away', observedAtMs: 2_000 });
   await keepReports(ports, shard, late, [away], WHEN_DUE);
-  expect(await kept()).toMatchObject([{ reason: 'it is away', pid: null, operatorHeld }]);
+  expect(await kept()).toMatchObject([{ reason: 'it is away', pid: null, operatorHeld: [HELD] }]);
+});
+
+test('a pass that could not reach an instance does not bring back what others saw put back', async () => {
+  const { ports, shard, pass, kept } = bench();
+  await pass(report('lb1', { operatorHeld: [HELD] }));
+  const early = await recallShard(ports, shard);
+  await pass(report('lb1', { observedAtMs: 1_500 }));
+  const away = { pid: null, converged: false, reason: 'it is away' };
+  await pass(report('lb1', { ...away, observedAtMs: 2_500 }));
+  const remembered = report('lb1', { ...away, operatorHeld: [HELD], observedAtMs: 2_000 });
+  await keepReports(ports, shard, early, [remembered], WHEN_DUE);
+  expect(await kept()).toMatchObject([{ observedAtMs: 2_500, operatorHeld: [] }]);
+});
+
+test('what was held on a former process is not forgotten by who saw the new one and had not heard of it', async () => {
+  const { ports, shard, pass, kept } = bench();
+  await pass(report('lb1'));
+  const unaware = await recallShard(ports, shard);
+  await pass(report('lb1', { operatorHeld: [HELD], observedAtMs: 1_500 }));
+  const onNew = report('lb1', { pid: 8, observedAtMs: 2_000 });
+  await keepReports(ports, shard, unaware, [onNew], WHEN_DUE);
+  expect(await kept()).toMatchObject([{ pid: 8, operatorHeld: [HELD] }]);
+  await pass(report('lb1', { pid: 8, observedAtMs: 3_000 }));
+  expect(await kept()).toMatchObject([{ pid: 8, operatorHeld: [] }]);
 });
 
 test('an instance that came from another shard is remembered by its own report', async () => {

@@ -28,6 +28,8 @@ export interface SimulatedServer {
   port: number;
   /** Set, but not in effect yet (3.0 and later). */
   moving: { readonly address: string; readonly port: number } | null;
+  /** When the last of the addresses that were set is in effect: they take effect in the order in which they were set. */
+  settlesMs: number;
   admin: number;
   weight: number;
   readonly configuredWeight: number;
@@ -121,6 +123,7 @@ export class HaproxyProcess {
         address,
         port,
         moving: null,
+        settlesMs: 0,
         admin: disabled ? FORCED_MAINT | CONFIGURED_MAINT : 0,
         weight,
         configuredWeight: weight,
@@ -156,7 +159,13 @@ export class HaproxyProcess {
 
   /** A server that the configuration does not have; in maint. */
   add(server: Pick<SimulatedServer, 'backend' | 'name' | 'id' | 'address' | 'port' | 'weight'>): void {
-    const state = { moving: null, admin: FORCED_MAINT, configuredWeight: server.weight, connections: [] };
+    const state = {
+      moving: null,
+      settlesMs: 0,
+      admin: FORCED_MAINT,
+      configuredWeight: server.weight,
+      connections: [],
+    };
     this.#backends
       .get(server.backend)
       ?.set(server.name, { ...server, ...state, added: true, checked: false });
@@ -193,7 +202,10 @@ export class HaproxyProcess {
     if (!this.asynchronous || stays) return;
     const moving = { address, port };
     server.moving = moving;
-    this.time.after(this.#options.random.between(0, LONGEST_SETTLING_MS), () => {
+    const { elapsedMs } = this.time;
+    const soonestMs = elapsedMs + this.#options.random.between(0, LONGEST_SETTLING_MS);
+    server.settlesMs = Math.max(soonestMs, server.settlesMs);
+    this.time.after(server.settlesMs - elapsedMs, () => {
       this.#arrive(server, address, port);
       if (server.moving === moving) server.moving = null;
     });
@@ -223,7 +235,7 @@ export class HaproxyProcess {
     this.#options.observer.requested({ process: this, server, target: connection.target });
     if (!random.chance(0.2)) return;
     connection.busy = true;
-    this.time.after(random.pick([5, 50, 500, 5_000]), () => {
+    this.time.after(random.pick([5, 50, 500, 5_000, 40_000, 300_000]), () => {
       connection.busy = false;
       const left = connection.target !== targetOf(server);
       if (left && this.asynchronous) server.connections.splice(server.connections.indexOf(connection), 1);

@@ -42,31 +42,32 @@ export class Operators implements Holds {
     );
   }
 
-  mayBeHeld(instance: string, backend: string, server: string, state: string): boolean {
+  mayBeHeld(process: HaproxyProcess, { backend, name, admin }: SimulatedServer): boolean {
     return this.#over.some(
       ({ hold }) =>
-        hold.instance.name === instance &&
+        hold.instance.name === process.instance &&
         hold.backend === backend &&
-        hold.server === server &&
-        hold.state === state,
+        hold.server === name &&
+        hold.state === adminWord(admin) &&
+        hold.reportedPid !== process.pid,
     );
   }
 
   /** A report is in the store. */
   reported({ report, session }: Reporting): void {
-    const isListed = (hold: Hold) =>
-      report.operatorHeld.some(
+    const lookedTick = session?.firstReadTick ?? Number.NEGATIVE_INFINITY;
+    for (const hold of [...this.#holds, ...this.#over.map((one) => one.hold)]) {
+      if (hold.instance.name !== report.instance) continue;
+      const listed = report.operatorHeld.find(
         ({ backend, slot, state }) =>
           backend === hold.backend && slot === hold.server && state === hold.state,
       );
-    const lookedTick = session?.firstReadTick ?? Number.NEGATIVE_INFINITY;
-    for (const hold of this.#holds) {
-      if (hold.instance.name !== report.instance) continue;
-      hold.reported = isListed(hold);
-      if (hold.leftTick !== null && lookedTick > hold.leftTick && isListed(hold)) hold.leftTick = null;
+      hold.reportedPid = listed?.pid ?? null;
+      if (hold.leftTick !== null && lookedTick > hold.leftTick && listed !== undefined) hold.leftTick = null;
     }
     this.#over = this.#over.filter(
-      ({ hold, tick }) => hold.instance.name !== report.instance || lookedTick < tick || isListed(hold),
+      ({ hold, tick }) =>
+        hold.instance.name !== report.instance || lookedTick < tick || hold.reportedPid !== null,
     );
   }
 
@@ -108,7 +109,7 @@ export class Operators implements Holds {
    */
   processEnded(instance: SimulatedInstance): void {
     for (const hold of this.#holds) {
-      if (hold.instance !== instance || (hold.reported && hold.leftTick === null)) continue;
+      if (hold.instance !== instance || (hold.reportedPid !== null && hold.leftTick === null)) continue;
       this.end(hold, 'its process is gone, and nobody need know', hold.leftTick !== null);
     }
   }
@@ -117,8 +118,7 @@ export class Operators implements Holds {
   restored(process: HaproxyProcess, server: SimulatedServer, state: 'ready' | 'drain' | 'maint'): void {
     const hold = this.of(process.instance, server.backend, server.name);
     if (hold === undefined) {
-      if (this.mayBeHeld(process.instance, server.backend, server.name, state))
-        this.#repeat(process, server, state);
+      if (this.mayBeHeld(process, server)) this.#repeat(process, server, state);
       return;
     }
     if (hold.pid === process.pid || hold.state !== state || targetOf(server) !== hold.target) return;
@@ -175,7 +175,7 @@ export class Operators implements Holds {
       state,
       tick: this.#options.world.tick(),
       pid: process.pid,
-      reported: false,
+      reportedPid: null,
       leftTick: null,
     };
     this.#holds.push(hold);

@@ -47,8 +47,8 @@ export interface Hold {
   readonly tick: number;
   /** The process it was set on. */
   readonly pid: number;
-  /** A report that says so is in the store. */
-  reported: boolean;
+  /** The process on which the report in the store has it; null: none has it. */
+  reportedPid: number | null;
   /** When its endpoint was last away, and no report since says that it is held: then nobody touches it or it is over. */
   leftTick: number | null;
 }
@@ -58,8 +58,11 @@ export interface Holds {
   of(instance: string, backend: string, server: string): Hold | undefined;
   /** @param forgotten true: whoever knows of it must not bring it back. */
   end(hold: Hold, why: string, forgotten?: boolean): void;
-  /** Nobody holds it any more, but no pass that saw that has said so: then an older report counts. */
-  mayBeHeld(instance: string, backend: string, server: string, state: string): boolean;
+  /**
+   * Nobody holds it any more, but no pass that saw that has said so, and the report in the store has it on a former
+   * process: then a pass brings it back, as it should.
+   */
+  mayBeHeld(process: HaproxyProcess, server: SimulatedServer): boolean;
 }
 
 /** What a pass says about an instance. */

@@ -15,7 +15,7 @@ export const operatorsHand: Rule = {
         const hold = scene.holds.of(process.instance, server.backend, server.name);
         const state = adminWord(server.admin);
         if (leavesHeld(change, session) && hold?.state !== state) {
-          if (!scene.holds.mayBeHeld(process.instance, server.backend, server.name, state))
+          if (!scene.holds.mayBeHeld(process, server))
             violated(
               `\`${line}\` puts ${server.name} on ${process.instance} in ${state}, and no operator did`,
             );
@@ -27,7 +27,9 @@ export const operatorsHand: Rule = {
         }
         const stays = targetOf(before) === targetOf(server) && server.moving === null;
         if (stays && before.admin === server.admin && before.weight === server.weight) return;
-        const knew = session.read !== null && session.read.tick > hold.tick;
+        // What an operator did before is restored as it was planned, whatever he has done since.
+        const readTick = leavesHeld(change, session) ? session.firstReadTick : session.read?.tick;
+        const knew = readTick != null && readTick > hold.tick;
         if (!knew) {
           // With another real weight it is held all the same.
           const held = stays && before.admin === server.admin && server.weight > 0;
@@ -41,7 +43,8 @@ export const operatorsHand: Rule = {
 
       reported({ report }) {
         for (const hold of scene.holds.all()) {
-          if (hold.instance.name !== report.instance || !hold.reported || hold.leftTick !== null) continue;
+          if (hold.instance.name !== report.instance || hold.reportedPid === null || hold.leftTick !== null)
+            continue;
           const { backend, server, state } = hold;
           const named = report.operatorHeld.some((one) => one.slot === server && one.backend === backend);
           if (!named) violated(`a report of ${report.instance} forgets the ${state} of ${backend}/${server}`);
@@ -74,7 +77,7 @@ function check(scene: Scene, hold: Hold, violated: (what: string) => void): void
   const same = process?.pid === hold.pid;
   if (!stillServes(hold, scene.published.at(-1)?.table ?? null)) return;
   // Nobody can know of what was neither reported nor is to be seen any more.
-  if (seen === undefined || !(same || hold.reported)) return;
+  if (seen === undefined || !(same || hold.reportedPid !== null)) return;
   const where = `${backend}/${server} on ${instance.name}`;
   if (adminWord(seen.admin) !== state || targetOf(seen) !== target)
     violated(`${where} should be in ${state} at ${target}, as its operator left it`);

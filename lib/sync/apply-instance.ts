@@ -181,10 +181,11 @@ async function keepSnapshot(
 ): Promise<KeptSnapshot> {
   const last = memory?.snapshot ?? null;
   if (state === null) return { kept: last, problems: [] };
-  const digest = digestOf(state.servers);
   const nowMs = ports.now();
-  const due = last === null || (digest !== last.digest && nowMs - last.atMs >= fleet.snapshotEveryMs);
-  if (snapshots === 'when-due' && !due) return { kept: last, problems: [] };
+  const tooSoon = last !== null && nowMs - last.atMs < fleet.snapshotEveryMs;
+  if (snapshots === 'when-due' && tooSoon) return { kept: last, problems: [] };
+  const digest = digestOf(state.servers);
+  if (snapshots === 'when-due' && digest === last?.digest) return { kept: last, problems: [] };
   try {
     await ports.store.put(stateSnapshotKey(fleet.name, instance.name), state.raw);
     return { kept: { digest, atMs: nowMs }, problems: [] };
@@ -196,8 +197,9 @@ async function keepSnapshot(
 
 /** Over what an administrator decides: HAProxy's own checks and counters change all the time. */
 function digestOf(servers: readonly ObservedServer[]): string {
-  const lines = servers.map(({ backend, server, address, port, adminMask, weight }) =>
-    [backend, server, address, port, adminMask, weight].join(' '),
+  const lines = servers.map(
+    ({ backend, server, address, port, adminMask, weight }) =>
+      `${backend} ${server} ${address} ${port} ${adminMask} ${weight}`,
   );
   return createHash('sha256').update(lines.join('\n')).digest('hex');
 }

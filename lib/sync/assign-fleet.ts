@@ -7,6 +7,7 @@ import { type BackendSlots, isUntouched, type SlotTable } from '../model/slot-ta
 import { type RenderedConfiguration, renderConfiguration } from '../render/configuration.ts';
 import { assignBackend } from '../slots/assign.ts';
 import { slotTableKey } from '../store/keys.ts';
+import type { StoredObject } from '../store/object-store.ts';
 import { decodeSlotTable, encodeSlotTable } from '../store/slot-table-document.ts';
 import { adopt } from './adopt.ts';
 import type { SyncPorts } from './ports.ts';
@@ -33,6 +34,7 @@ interface Proposal extends FleetAssignment {
 /**
  * Assigns, and publishes the table when it changed. A lost race starts again from the table that won.
  *
+ * @param stored the table's object as it was read before; null: there was none.
  * @param receivedAtMs when the oldest event came that asks for this; null: none does.
  * @throws StoreFailed, DocumentInvalid, TemplateInvalid; nothing was published then. ConsulUnavailable when there is
  *   neither a table nor anything to make one from.
@@ -40,11 +42,13 @@ interface Proposal extends FleetAssignment {
 export async function assignFleet(
   ports: SyncPorts,
   fleet: Fleet,
+  stored: StoredObject | null,
   fallback: EntriesByService,
   receivedAtMs: number | null,
 ): Promise<FleetAssignment> {
+  let before = stored;
   for (let race = 0; race < MOST_RACES; race += 1) {
-    const proposal = await proposeTable(ports, fleet, fallback, receivedAtMs);
+    const proposal = await proposeTable(ports, fleet, before, fallback, receivedAtMs);
     if (!proposal.changed) return proposal;
     const { table, etag } = proposal;
     const put = await ports.store.putIf(slotTableKey(fleet.name), encodeSlotTable(table), etag);
@@ -54,6 +58,7 @@ export async function assignFleet(
       return proposal;
     }
     ports.log({ event: 'table_race_lost', level: 'info', fleet: fleet.name, generation: table.generation });
+    before = await ports.store.get(slotTableKey(fleet.name));
   }
   throw new Error(`fleet ${fleet.name}: lost the race for its slot table ${MOST_RACES} times; try again`);
 }
@@ -67,18 +72,17 @@ export class ConsulUnavailable extends Error {
 /**
  * The table that a pass would publish now; writes nothing.
  *
- * The stored table is read before Consul is asked. Whoever publishes after that makes our write fail, and whoever
+ * `stored`, the table's object, was read before Consul is asked here. Whoever publishes after that makes our write fail, and whoever
  * published before had asked Consul before: so an older answer never replaces a newer one.
  */
 export async function proposeTable(
   ports: SyncPorts,
   fleet: Fleet,
+  stored: StoredObject | null,
   fallback: EntriesByService,
   receivedAtMs: number | null = null,
 ): Promise<Proposal> {
-  const key = slotTableKey(fleet.name);
-  const stored = await ports.store.get(key);
-  const previous = stored === null ? null : decodeSlotTable(key, stored.body);
+  const previous = stored === null ? null : decodeSlotTable(slotTableKey(fleet.name), stored.body);
   const { backends: readings, indexes, failures } = await readFleetEndpoints(ports, fleet.backends, fallback);
   if (previous === null && readings.size === 0) {
     throw new ConsulUnavailable(failures.map((failure) => failure.error).join('; '));

@@ -49,7 +49,8 @@ export async function passFleet(
   configured: Fleet,
   options: PassOptions,
 ): Promise<PassResult> {
-  // What was reported of the instances is read meanwhile: it takes as long as a change at an instance does.
+  const stored = await ports.store.get(slotTableKey(configured.name));
+  // Read while Consul is asked: it takes as long as a change at an instance does.
   const find = async () => {
     const whole = await findInstances(ports, configured, { write: true });
     const shards = shardsOf(whole.fleet);

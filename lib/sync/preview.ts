@@ -8,6 +8,7 @@ import type { Plan } from '../model/plan.ts';
 import type { InstanceReport } from '../model/report.ts';
 import type { SlotTable } from '../model/slot-table.ts';
 import { missingSlotsProblem } from '../plan/explain.ts';
+import { slotTableKey } from '../store/keys.ts';
 import { proposeTable } from './assign-fleet.ts';
 import { findInstances } from './find-instances.ts';
 import { planOverSession } from './plan-over-session.ts';
@@ -46,9 +47,10 @@ export interface FleetPreview {
 
 /** @throws StoreFailed, DocumentInvalid, TemplateInvalid, ConsulUnavailable, as a pass would. */
 export async function previewFleet(ports: SyncPorts, configured: Fleet): Promise<FleetPreview> {
+  const stored = await ports.store.get(slotTableKey(configured.name));
   const whole = await findInstances(ports, configured, { write: false });
   const { fleet, refused: refusedInstances } = whole;
-  const { table, changed, ...proposal } = await proposeTable(ports, fleet, new Map());
+  const { table, changed, ...proposal } = await proposeTable(ports, fleet, stored, new Map());
   const consulFailures = [...proposal.consulFailures, ...whole.consulFailures];
   const limit = pLimit(AT_ONCE);
   const instances = await Promise.all(

@@ -7,6 +7,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { RuntimeCommand } from '../../lib/model/command.ts';
 import type { Stage, Step } from '../../lib/model/plan.ts';
+import { slotTableKey } from '../../lib/store/keys.ts';
 import type { SyncPorts } from '../../lib/sync/ports.ts';
 import type { Rule } from './rules.ts';
 import type { Mutation } from './run-seed.ts';
@@ -168,7 +169,8 @@ describe('a deliberately broken rule is caught within a hundred seeds', { timeou
     replace<Pass>('../../lib/sync/pass.ts', ({ passFleet }) => ({
       passFleet: async (ports, fleet, options) => {
         const { proposeTable }: Assigning = await import('../../lib/sync/assign-fleet.ts');
-        const proposal = await proposeTable(ports, fleet, options.entries);
+        const stored = await ports.store.get(slotTableKey(fleet.name));
+        const proposal = await proposeTable(ports, fleet, stored, options.entries);
         if (proposal.changed) return passFleet(ports, fleet, options);
         const { table, changed, consulFailures } = proposal;
         const nobody = { refusedInstances: [], applied: [], shards: [] };

@@ -23,6 +23,8 @@ export interface ShardApplication {
   readonly kind: 'apply';
   readonly fleet: string;
   readonly shard: number;
+  /** One of the messages is for an event. */
+  readonly hurry: boolean;
 }
 
 export interface Group {
@@ -79,7 +81,9 @@ function workOf(messages: readonly QueueMessage[]): readonly (Pass | ShardApplic
   for (const message of messages) {
     if (message.kind !== 'apply') continue;
     const { fleet, shard } = message;
-    applications.set(`${fleet}/${shard}`, { kind: 'apply', fleet, shard });
+    const key = `${fleet}/${shard}`;
+    const hurry = message.hurry === true || applications.get(key)?.hurry === true;
+    applications.set(key, { kind: 'apply', fleet, shard, hurry });
   }
   return [...[...passes].map(([fleet, own]) => onePass(fleet, own)), ...applications.values()];
 }

@@ -126,7 +126,8 @@ async function carryOut(
   const sync: SyncPorts = { ...ports.sync, log: logEvent };
   if (work.kind === 'pass') return pass(ports, sync, fleet, work, group, signal);
   const startedMs = performance.now();
-  const applied = await applyShard(sync, fleet, work.shard, { snapshots: 'when-due', signal });
+  const options = { snapshots: 'when-due', hurry: work.hurry, signal } as const;
+  const applied = await applyShard(sync, fleet, work.shard, options);
   const reports = applied.map(({ report }) => report);
   countInstances(fleet.name, applied);
   logger.info('shard_done', {
@@ -161,9 +162,10 @@ async function pass(
   };
   const { table, consulFailures, applied, shards, publishFailure } = await passFleet(sync, fleet, options);
   const { generation } = table;
+  const hurry = oldestEventMs === null ? {} : ({ hurry: true } as const);
   // The same generation is applied again at every reconcile; only the same messages coming again are a repetition.
   await queue.send(
-    shards.map((shard) => ({ version: 1, kind: 'apply', fleet: fleet.name, shard, generation })),
+    shards.map((shard) => ({ version: 1, kind: 'apply', fleet: fleet.name, shard, generation, ...hurry })),
     group.messageIds[0],
   );
   const reports = applied.map(({ report }) => report);

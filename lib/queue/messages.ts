@@ -34,6 +34,8 @@ export interface ApplyMessage {
   /** From 0. */
   readonly shard: number;
   readonly generation: number;
+  /** It is for an event; absent: for a reconcile. */
+  readonly hurry?: true;
 }
 
 export type QueueMessage = ChangedMessage | ReconcileMessage | ApplyMessage;
@@ -72,6 +74,7 @@ const queueMessage = v.variant('kind', [
     fleet,
     shard: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
     generation: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+    hurry: v.exactOptional(v.literal(true)),
   }),
 ]) satisfies v.GenericSchema<unknown, QueueMessage>;
 

@@ -11,6 +11,7 @@ import { stateSnapshotKey } from '../store/keys.ts';
 import { carryOut } from './carry-out.ts';
 import { planOverSession } from './plan-over-session.ts';
 import type { SyncPorts } from './ports.ts';
+import { reach } from './reach.ts';
 import type { LastReport } from './shard-reports.ts';
 import { propagationMs } from './trail.ts';
 
@@ -19,6 +20,8 @@ export interface ApplyOptions {
   readonly snapshots: 'always' | 'when-due';
   /** Ends the work on every instance: the invocation's own deadline. */
   readonly signal?: AbortSignal;
+  /** For an event, so that the next one may be waiting; absent: for a reconcile. */
+  readonly hurry?: boolean;
   /** Called after each instance, whatever came of it. */
   readonly onApplied?: () => void;
 }
@@ -109,7 +112,7 @@ async function applyOverSession(
   fleet: Fleet,
   table: SlotTable,
   instance: Instance,
-  { signal }: ApplyOptions,
+  { signal, hurry = false }: ApplyOptions,
   recalling: Promise<LastReport>,
 ): Promise<Outcome> {
   const deadline = AbortSignal.timeout(fleet.timeoutMs);
@@ -123,7 +126,7 @@ async function applyOverSession(
     missingSlots: null,
   };
   try {
-    const session = await ports.openSession(instance.address, { tls: fleet.tls, signal: either });
+    const session = await reach(ports, fleet, instance, recalling, { signal: either, hurry });
     try {
       const { info, state, plan } = await planOverSession(session, fleet, table, recalling);
       const { problems, missingSlots } = plan;

@@ -59,7 +59,7 @@ export async function passFleet(
     return { whole, toApply, left: split ? shards.map(({ shard }) => shard) : [] };
   };
   const [assignment, { whole, toApply, left }] = await Promise.all([
-    assignFleet(ports, configured, options.entries, options.receivedAtMs ?? null),
+    assignFleet(ports, configured, stored, options.entries, options.receivedAtMs ?? null),
     find(),
   ]);
   const { table, configuration, changed } = assignment;
@@ -70,7 +70,8 @@ export async function passFleet(
   }
   // The load balancers first: to write objects beside that would make every command wait.
   const first = Promise.withResolvers<void>();
-  const applying = applyShards(ports, table, toApply, { ...options, onApplied: first.resolve });
+  const hurry = (options.receivedAtMs ?? null) !== null;
+  const applying = applyShards(ports, table, toApply, { ...options, hurry, onApplied: first.resolve });
   const published = Promise.race([first.promise, applying]).then(() =>
     publish(ports, fleet, table, configuration),
   );

@@ -113,6 +113,11 @@ export const badInstances: Benchmark = {
         },
       ];
     });
+    const walls = (of: Measured) => median(of.changed.map(({ wallMs }) => wallMs));
+    rows.push(
+      { what: 'a pass as a whole, for which the next change waits, alone', value: walls(alone), unit: 'ms' },
+      { what: 'a pass as a whole among bad ones', value: walls(among), unit: 'ms' },
+    );
     return {
       sizes: { rounds, instances: count, dead: bad, slow: bad, 'slow ms for each answer': SLOW_MS },
       rows,

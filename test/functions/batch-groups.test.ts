@@ -81,6 +81,13 @@ test('several applications to one shard are one, another shard is a group of its
   expect(groups.map(({ messageIds }) => messageIds.length)).toEqual([2, 1]);
 });
 
+test('an application is for an event as soon as one of its messages is', () => {
+  const [plain, event] = [apply(0, 7), { ...apply(0, 8), hurry: true } as const];
+  expect(read(plain, plain).groups).toMatchObject([{ work: [{ hurry: false }] }]);
+  expect(read(plain, event).groups).toMatchObject([{ work: [{ hurry: true }] }]);
+  expect(read(event, plain).groups).toMatchObject([{ work: [{ hurry: true }] }]);
+});
+
 describe('a bad record', () => {
   test.each([
     { what: 'no JSON', body: 'poison' },

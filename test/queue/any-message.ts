@@ -40,4 +40,12 @@ export const anyMessage: fc.Arbitrary<QueueMessage> = fc.oneof(
     shard: fc.nat(),
     generation: fc.integer({ min: 1 }),
   }),
+  fc.record({
+    version: fc.constant(1),
+    kind: fc.constant('apply'),
+    fleet,
+    shard: fc.nat(),
+    generation: fc.integer({ min: 1 }),
+    hurry: fc.constant(true),
+  }),
 );

@@ -35,7 +35,7 @@ export async function runCourse(cast: Cast, untilMs: number): Promise<void> {
     else if (dice < 0.67) void lie(cast, random);
     else if (dice < 0.76) void disturb(cast, random);
     else if (dice < 0.81) random.pick(cast.hosts).start();
-    else if (dice < 0.94) cast.operators.act();
+    else if (dice < 0.9) cast.operators.act();
     else void cast.platform.sync();
   }
 }

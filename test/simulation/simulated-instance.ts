@@ -1,5 +1,6 @@
 /** One simulated HAProxy as the fleet sees it: an address where now this process answers, now that, now nobody. */
 
+import type { SlotTable } from '../../lib/model/slot-table.ts';
 import { InstanceUnreachable } from '../../lib/runtime-api/errors.ts';
 import type { OpenSession, RuntimeSession } from '../../lib/runtime-api/runtime-session.ts';
 import { startSession } from '../../lib/runtime-api/session.ts';
@@ -24,12 +25,14 @@ export interface Session {
   readonly sandbox: Sandbox;
   readonly instance: SimulatedInstance;
   readonly process: HaproxyProcess;
+  /** What its sandbox had read or written by then: what it applies. */
+  readonly table: SlotTable | null;
   /** When it was asked for, in milliseconds since 1970: a report says so, too. */
   readonly sinceMs: number;
   /**
-   * Backends, and servers as `backend/server`, that another session changed on the same process since this one was
-   * opened. The groups of the queue keep workers apart, so that is a person's `hitless sync` beside a worker, or the
-   * last words of a pass that gave up; what each does is right for what it read.
+   * Backends that another session changed on the same process since this one was opened. The groups of the queue keep
+   * workers apart, so that is a person's `hitless sync` beside a worker, or the last words of a pass that gave up; what
+   * each does is right for what it read.
    */
   readonly contested: Set<string>;
   /** It sent something else than questions. */
@@ -125,6 +128,7 @@ export class SimulatedInstance {
     const { world, attempted } = this.#options;
     const address = `tcp://${this.name}:9999`;
     const sinceMs = world.time.now();
+    const { table } = sandbox;
     attempted(sandbox, this);
     await world.time.wait(world.random.between(0, 2));
     const { condition } = this;
@@ -135,10 +139,10 @@ export class SimulatedInstance {
         condition === 'away' ? 'no answer in time' : 'connection refused',
       );
     }
-    return startSession(this.#connect(sandbox, this.#process, sinceMs), { address, signal });
+    return startSession(this.#connect(sandbox, this.#process, table, sinceMs), { address, signal });
   }
 
-  #connect(sandbox: Sandbox, process: HaproxyProcess, sinceMs: number): Wire {
+  #connect(sandbox: Sandbox, process: HaproxyProcess, table: SlotTable | null, sinceMs: number): Wire {
     const { world } = this.#options;
     const id = world.tick();
     const session: Session = {
@@ -146,6 +150,7 @@ export class SimulatedInstance {
       sandbox,
       instance: this,
       process,
+      table,
       sinceMs,
       contested: new Set(),
       changesThings: false,
@@ -209,10 +214,10 @@ export class SimulatedInstance {
    */
   #contest(session: Session, line: string): void {
     session.changesThings = true;
-    const [, server = '', backend = ''] = / ((\S+?)\/\S+)/.exec(line) ?? [];
+    const [, backend = ''] = / (\S+?)\//.exec(line) ?? [];
     for (const { session: other } of this.#sessions.values()) {
       if (other === session || other.process !== session.process) continue;
-      other.contested.add(backend).add(server);
+      other.contested.add(backend);
       if (!this.#isAtWork(session) || !this.#isAtWork(other)) continue;
       this.#options.world.violated(
         'the simulation',

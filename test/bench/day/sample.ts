@@ -95,7 +95,8 @@ export function startSample(size: number, shard: number, instances: number): Sam
     now: () => self.nowMs,
     log(event: SyncEvent) {
       const counts = 'instance' in event ? work.instances : work.common;
-      if (event.level !== 'debug') counts.logBytes += LOG_LINE_BYTES + Buffer.byteLength(JSON.stringify(event));
+      if (event.level !== 'debug')
+        counts.logBytes += LOG_LINE_BYTES + Buffer.byteLength(JSON.stringify(event));
       if (event.event === 'instance_lagging') throw new Error(`an instance lags: ${event.reason}`);
       if (event.event !== 'instance_applied') return;
       if (event.commands === 0) work.idle += 1;

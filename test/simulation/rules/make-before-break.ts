@@ -16,8 +16,8 @@ export const makeBeforeBreak: Rule = {
     const waiting = new Map<number, Set<string>>();
 
     const missing = (session: Session, backend: string): string | undefined => {
-      const { process, read, sandbox } = session;
-      return namedSlots(sandbox.table, backend).find(({ name, slot, target }) => {
+      const { process, read, table } = session;
+      return namedSlots(table, backend).find(({ name, slot, target }) => {
         const server = process.server(backend, name);
         if (slot.state !== 'serving' || slot.weight === 0 || server === undefined) return false;
         const before = read?.servers.get(`${backend}/${name}`);
@@ -45,13 +45,7 @@ export const makeBeforeBreak: Rule = {
         const slots = tried.get(session.id) ?? new Map<string, number>();
         tried.set(session.id, slots);
         slots.set(`${server.backend}/${server.name}`, session.read?.tick ?? 0);
-        if (
-          !isInRotation(before) ||
-          isInRotation(server) ||
-          session.sandbox.mixed ||
-          session.contested.has(server.backend)
-        )
-          return;
+        if (!isInRotation(before) || isInRotation(server)) return;
         const first = missing(session, server.backend);
         if (first === undefined) return;
         violated(`\`${line}\` on ${process.instance} comes before ${first} was tried`);

@@ -25,10 +25,10 @@ export function namedSlots(table: SlotTable | null, backend: string): readonly N
  * Whether a session's change leaves a server as an operator would, out of rotation with a real weight at the address of
  * who serves there: it restores what an operator did, or it has no business to.
  */
-export function leavesHeld({ server, before }: ServerChange, { sandbox }: Session): boolean {
+export function leavesHeld({ server, before }: ServerChange, { table }: Session): boolean {
   if (adminWord(server.admin) === 'ready' || server.weight === 0 || server.moving !== null) return false;
   const same = before.admin === server.admin && before.weight > 0 && targetOf(before) === targetOf(server);
-  return !same && servingTargets(sandbox.table, server.backend).get(targetOf(server))?.name === server.name;
+  return !same && servingTargets(table, server.backend).get(targetOf(server))?.name === server.name;
 }
 
 /** By `address:port`. */

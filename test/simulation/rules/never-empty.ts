@@ -27,10 +27,11 @@ export const neverEmpty: Rule = {
       changed(change, session) {
         const { process, server, rotationBefore, line } = change;
         const { backend } = server;
+        // Two at once can each leave the other's server: neither sees what the other is about to do.
         if (session.contested.has(backend)) return;
         if (rotationBefore.length === 0 || process.rotation(backend).length > 0) return;
         const policy = fleet.backends.find((one) => one.backend === backend);
-        const meantEmpty = servingTargets(session.sandbox.table, backend).size === 0;
+        const meantEmpty = servingTargets(session.table, backend).size === 0;
         if (policy?.allowEmpty === true && meantEmpty) return;
         // What an operator took out is out again in a new process, whoever is left.
         if (leavesHeld(change, session)) return;

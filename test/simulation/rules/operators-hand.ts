@@ -22,7 +22,7 @@ export const operatorsHand: Rule = {
         }
         if (hold === undefined) return;
         if (hold.pid !== process.pid) {
-          if (!stillServes(hold, session.sandbox.table)) scene.holds.end(hold, 'its endpoint left', true);
+          if (!stillServes(hold, session.table)) scene.holds.end(hold, 'its endpoint left', true);
           return;
         }
         const stays = targetOf(before) === targetOf(server) && server.moving === null;
@@ -36,8 +36,7 @@ export const operatorsHand: Rule = {
           if (!held) scene.holds.end(hold, 'a pass under way did not know of it');
           return;
         }
-        if (!stillServes(hold, session.sandbox.table))
-          return scene.holds.end(hold, 'its endpoint left', true);
+        if (!stillServes(hold, session.table)) return scene.holds.end(hold, 'its endpoint left', true);
         violated(`\`${line}\` undoes the operator's ${hold.state} of ${hold.server} on ${process.instance}`);
       },
 

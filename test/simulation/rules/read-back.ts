@@ -20,12 +20,7 @@ export const readBack: Rule = {
       changed({ process, server, before, line }, session) {
         const name = `${process.pid} ${server.backend}/${server.name}`;
         changes.set(name, { session: session.id, tick: scene.world.tick() });
-        if (
-          session.contested.has(`${server.backend}/${server.name}`) ||
-          isInRotation(before) ||
-          !isInRotation(server)
-        )
-          return;
+        if (isInRotation(before) || !isInRotation(server)) return;
         const where = `${server.backend}/${server.name} on ${process.instance}`;
         if (!server.checked) violated(`\`${line}\`: ${where} comes into rotation, and its checks do not run`);
         if (server.moving !== null && targetOf(server.moving) !== targetOf(server))
@@ -68,26 +63,21 @@ export const rightTenant: Rule = {
     'A request goes where HAProxy says that its server is, and that is an endpoint which the table gave to this slot at some time.',
 
   watch(scene, violated) {
-    /** Servers whose address was changed while they served, because they were the only one. */
-    const changedLive = new Set<string>();
-    /** Servers that two passes changed at once, until one alone does. */
-    const contested = new Set<string>();
+    /** By process and server: where it was when its address was changed while it served, because it was the only one. */
+    const changedLive = new Map<string, Set<string>>();
     return {
-      changed({ process, server, line, before, rotationBefore }, session) {
-        if (session.contested.has(`${server.backend}/${server.name}`))
-          contested.add(`${process.pid} ${server.backend}/${server.name}`);
-        else contested.delete(`${process.pid} ${server.backend}/${server.name}`);
-        if (session.contested.has(`${server.backend}/${server.name}`)) return;
+      changed({ process, server, line, before, rotationBefore }) {
         if (!line.includes(' addr ') || !isInRotation(before)) return;
-        if (rotationBefore.length === 1) changedLive.add(`${process.pid} ${server.backend}/${server.name}`);
+        const name = `${process.pid} ${server.backend}/${server.name}`;
+        if (rotationBefore.length === 1)
+          changedLive.set(name, (changedLive.get(name) ?? new Set()).add(targetOf(before)));
         else violated(`\`${line}\` on ${process.instance} changes the address of a server in rotation`);
       },
 
       requested({ process, server, target }) {
         const where = `${server.backend}/${server.name} on ${process.instance}`;
-        if (contested.has(`${process.pid} ${server.backend}/${server.name}`)) return;
-        const live = changedLive.has(`${process.pid} ${server.backend}/${server.name}`);
-        if (target !== targetOf(server) && !live)
+        const formerly = changedLive.get(`${process.pid} ${server.backend}/${server.name}`);
+        if (target !== targetOf(server) && formerly?.has(target) !== true)
           violated(`a request to ${where} goes to ${target}, its former tenant`);
         if (!scene.wasGiven(server.backend, server.name, target))
           violated(`a request to ${where} goes to ${target}, which it never was given`);

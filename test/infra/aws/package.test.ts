@@ -52,16 +52,20 @@ describe.each(FUNCTIONS)('the zip of %s', (name) => {
     }
   });
 
-  test('has a bundle that needs nothing but Node.js', async () => {
+  test('has a bundle that needs nothing but Node.js, and of that no client for fetch and HTTP/2', async () => {
     const scratch = temporaryFolder('bundle');
     try {
       const file = join(scratch.path, `${name}.mjs`);
       await writeFile(file, await bundleOf(name));
-      const program = `const { handler } = await import(${JSON.stringify(file)}); console.log(typeof handler)`;
+      const program = `
+        const { handler } = await import(${JSON.stringify(file)});
+        const unneeded = process.moduleLoadList.filter((name) => /undici|NativeModule http2/.test(name));
+        console.log(typeof handler, unneeded.length);
+      `;
       const env = { PATH: '', POWERTOOLS_LOG_LEVEL: 'SILENT' };
       const args = ['--input-type=module', '--eval', program];
       const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: scratch.path, env });
-      expect(stdout).toBe('function\n');
+      expect(stdout).toBe('function 0\n');
     } finally {
       scratch.remove();
     }

@@ -84,6 +84,7 @@ test('a bundle says the same of refusals and answers as the SDK does unbundled',
     ...{ entryPoints: [source], outfile, bundle: true, format: 'esm', platform: 'node', minify: true },
     nodePaths: [join(process.cwd(), 'node_modules')],
     mainFields: ['module', 'main'],
+    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
     plugins: [unused, smaller],
   });
   const bundled = await output([outfile], 'bundled');

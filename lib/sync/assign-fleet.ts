@@ -1,4 +1,4 @@
-/** Step one of a pass: from Consul to the fleet's next slot table, published with a conditional write. */
+/** Step one of a pass: from Consul to the fleet's next slot table, and its conditional write. */
 
 import { type Endpoint, endpointKey } from '../model/endpoint.ts';
 import type { BackendPolicy, Fleet } from '../model/fleet.ts';
@@ -21,46 +21,16 @@ export interface FleetAssignment {
   readonly table: SlotTable;
   /** Null: the fleet has no template. */
   readonly configuration: RenderedConfiguration | null;
-  /** Whether `table` is newer than what was stored. `assignFleet` has published it then, `proposeTable` has not. */
+  /** Whether `table` is newer than what was stored. */
   readonly changed: boolean;
   readonly consulFailures: readonly ConsulFailure[];
 }
 
-interface Proposal extends FleetAssignment {
+/** A table that is not published yet. */
+export interface Proposal extends FleetAssignment {
   /** Of the table that the proposal is based on; null: there was none. */
   readonly etag: string | null;
-}
-
-/**
- * Assigns, and publishes the table when it changed. A lost race starts again from the table that won.
- *
- * @param stored the table's object as it was read before; null: there was none.
- * @param receivedAtMs when the oldest event came that asks for this; null: none does.
- * @throws StoreFailed, DocumentInvalid, TemplateInvalid; nothing was published then. ConsulUnavailable when there is
- *   neither a table nor anything to make one from.
- */
-export async function assignFleet(
-  ports: SyncPorts,
-  fleet: Fleet,
-  stored: StoredObject | null,
-  fallback: EntriesByService,
-  receivedAtMs: number | null,
-): Promise<FleetAssignment> {
-  let before = stored;
-  for (let race = 0; race < MOST_RACES; race += 1) {
-    const proposal = await proposeTable(ports, fleet, before, fallback, receivedAtMs);
-    if (!proposal.changed) return proposal;
-    const { table, etag } = proposal;
-    const put = await ports.store.putIf(slotTableKey(fleet.name), encodeSlotTable(table), etag);
-    if (put !== 'lost-race') {
-      const { generation } = table;
-      ports.log({ event: 'table_published', level: 'info', fleet: fleet.name, generation });
-      return proposal;
-    }
-    ports.log({ event: 'table_race_lost', level: 'info', fleet: fleet.name, generation: table.generation });
-    before = await ports.store.get(slotTableKey(fleet.name));
-  }
-  throw new Error(`fleet ${fleet.name}: lost the race for its slot table ${MOST_RACES} times; try again`);
+  readonly receivedAtMs: number | null;
 }
 
 /** Neither Consul nor a table: there is nothing to work from. Trying again later can help. */
@@ -74,6 +44,11 @@ export class ConsulUnavailable extends Error {
  *
  * `stored`, the table's object, was read before Consul is asked here. Whoever publishes after that makes our write fail, and whoever
  * published before had asked Consul before: so an older answer never replaces a newer one.
+ *
+ * @param stored null: there is no table yet.
+ * @param receivedAtMs when the oldest event came that asks for this; null: none does.
+ * @throws DocumentInvalid, TemplateInvalid. ConsulUnavailable when there is neither a table nor anything to make one
+ *   from.
  */
 export async function proposeTable(
   ports: SyncPorts,
@@ -91,7 +66,7 @@ export async function proposeTable(
   const backends = await assignBackends(ports, fleet, previous, readings);
   const configuration = renderConfiguration(fleet, { backends });
   const digests = configuration?.digests ?? null;
-  const base = { etag: stored?.etag ?? null, configuration, consulFailures: failures };
+  const base = { receivedAtMs, etag: stored?.etag ?? null, configuration, consulFailures: failures };
   if (
     previous !== null &&
     sameBackends(previous.backends, backends) &&
@@ -104,6 +79,34 @@ export async function proposeTable(
   const head = { version: 1, fleet: fleet.name, generation } as const;
   const table: SlotTable = { ...head, configuration: digests, trail, backends };
   return { ...base, table, changed: true };
+}
+
+/**
+ * Publishes the table that was proposed, if it is a new one. A lost race starts again from the table that won.
+ *
+ * @throws as `proposeTable`, StoreFailed; nothing was published then.
+ */
+export async function publishTable(
+  ports: SyncPorts,
+  fleet: Fleet,
+  proposal: Proposal,
+  fallback: EntriesByService,
+): Promise<FleetAssignment> {
+  const key = slotTableKey(fleet.name);
+  let proposed = proposal;
+  for (let race = 0; race < MOST_RACES; race += 1) {
+    if (!proposed.changed) return proposed;
+    const { table, etag, receivedAtMs } = proposed;
+    const { generation } = table;
+    const put = await ports.store.putIf(key, encodeSlotTable(table), etag);
+    if (put !== 'lost-race') {
+      ports.log({ event: 'table_published', level: 'info', fleet: fleet.name, generation });
+      return proposed;
+    }
+    ports.log({ event: 'table_race_lost', level: 'info', fleet: fleet.name, generation });
+    proposed = await proposeTable(ports, fleet, await ports.store.get(key), fallback, receivedAtMs);
+  }
+  throw new Error(`fleet ${fleet.name}: lost the race for its slot table ${MOST_RACES} times; try again`);
 }
 
 /** A backend that could not be read stays as it is; one that is not configured any more is forgotten. */

@@ -8,7 +8,7 @@ import { slotTableKey } from '../store/keys.ts';
 import { decodeSlotTable } from '../store/slot-table-document.ts';
 import type { Applied, ApplyOptions } from './apply-instance.ts';
 import { applyToShard, type RecalledShard } from './apply-shard.ts';
-import { assignFleet } from './assign-fleet.ts';
+import { proposeTable, publishTable } from './assign-fleet.ts';
 import { findInstances, recallInstances } from './find-instances.ts';
 import type { SyncPorts } from './ports.ts';
 import { publish } from './publish.ts';
@@ -50,18 +50,15 @@ export async function passFleet(
   options: PassOptions,
 ): Promise<PassResult> {
   const stored = await ports.store.get(slotTableKey(configured.name));
-  // Read while Consul is asked: it takes as long as a change at an instance does.
-  const find = async () => {
-    const whole = await findInstances(ports, configured, { write: true });
-    const shards = shardsOf(whole.fleet);
-    const split = !options.applyAll && shards.length > 1;
-    const toApply = split ? [] : shards.map((shard) => ({ shard, recalling: recallShard(ports, shard) }));
-    return { whole, toApply, left: split ? shards.map(({ shard }) => shard) : [] };
-  };
-  const [assignment, { whole, toApply, left }] = await Promise.all([
-    assignFleet(ports, configured, stored, options.entries, options.receivedAtMs ?? null),
-    find(),
+  const [proposal, whole] = await Promise.all([
+    proposeTable(ports, configured, stored, options.entries, options.receivedAtMs ?? null),
+    findInstances(ports, configured, { write: true }),
   ]);
+  const shards = shardsOf(whole.fleet);
+  const split = !options.applyAll && shards.length > 1;
+  // What was reported of the instances is read while the table is written.
+  const toApply = split ? [] : shards.map((shard) => ({ shard, recalling: recallShard(ports, shard) }));
+  const assignment = await publishTable(ports, configured, proposal, options.entries);
   const { table, configuration, changed } = assignment;
   const { fleet, refused: refusedInstances } = whole;
   const consulFailures = [...assignment.consulFailures, ...whole.consulFailures];
@@ -79,6 +76,7 @@ export async function passFleet(
   if (publishFailure !== null) {
     ports.log({ event: 'failed', level: 'error', fleet: fleet.name, error: publishFailure.message });
   }
+  const left = split ? shards.map(({ shard }) => shard) : [];
   return { table, changed, consulFailures, refusedInstances, applied, shards: left, publishFailure };
 }
 

@@ -71,7 +71,7 @@ async function startBench(count: number): Promise<Bench> {
       name: 'edge',
       instancesFrom: null,
       tls: {},
-      snapshotEveryMs: 60_000,
+      snapshotEveryMs: 900_000,
       reportEveryMs: 0,
       shard: 50,
       timeoutMs: 120_000,

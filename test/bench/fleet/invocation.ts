@@ -75,7 +75,7 @@ function fleetOf(ports: readonly number[], slots: number, timeoutMs: number): Fl
       name: 'edge',
       instancesFrom: null,
       tls: {},
-      snapshotEveryMs: 60_000,
+      snapshotEveryMs: 900_000,
       reportEveryMs: 0,
       shard: 50,
       timeoutMs,

@@ -83,4 +83,6 @@ export interface Plan {
   /** Slots with an endpoint that the instance does not have and cannot get, as `backend/server`; `problems` say why. */
   readonly missingSlots: readonly string[];
   readonly problems: readonly Problem[];
+  /** The backends in which the table has somebody take requests: none of them is to be without a server. */
+  readonly serving: readonly string[];
 }

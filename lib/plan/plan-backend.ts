@@ -58,10 +58,16 @@ export function planBackend(
     operatorHeld,
     missingSlots,
     problems,
+    serving: table.slots.some((slot) => slot.state === 'serving' && slot.weight !== 0)
+      ? [policy.backend]
+      : [],
   };
 }
 
-const NOTHING: Plan = { changes: [], stages: [], operatorHeld: [], missingSlots: [], problems: [] };
+const NOTHING: Plan = {
+  ...{ changes: [], stages: [], operatorHeld: [], missingSlots: [], problems: [] },
+  serving: [],
+};
 
 function noSuchBackend({ backend }: BackendPolicy): Problem {
   const reason = `HAProxy has no backend ${backend} with servers; add it to its configuration or take it out of hitless.yml`;

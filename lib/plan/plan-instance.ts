@@ -40,6 +40,7 @@ export function planInstance(
     operatorHeld: plans.flatMap((plan) => plan.operatorHeld),
     missingSlots: plans.flatMap((plan) => plan.missingSlots),
     problems: plans.flatMap((plan) => plan.problems),
+    serving: plans.flatMap((plan) => plan.serving),
   };
 }
 

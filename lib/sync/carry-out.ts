@@ -44,7 +44,7 @@ export async function carryOut(
   const fail = (step: Step, reason: string) => {
     failed.set(step, { backend: step.backend, slot: step.slot, reason });
   };
-  const wanted = wantedBackends(plan);
+  const wanted = new Set(plan.serving);
   const missingSlots: string[] = [];
   let state = before;
   let commands = 0;
@@ -129,13 +129,6 @@ async function sendSteps(
       fail(step, refusal.refused.message);
   }
   return outcomes.length;
-}
-
-/** The backends in which the table has somebody serve who is not in rotation here, or was not when the plan was made. */
-function wantedBackends({ stages, operatorHeld, missingSlots, problems }: Plan): ReadonlySet<string> {
-  const coming = stages.flatMap(({ phase, steps }) => (phase === 'make' ? steps : []));
-  const missing = missingSlots.map((slot) => ({ backend: slot.slice(0, slot.lastIndexOf('/')) }));
-  return new Set([...coming, ...operatorHeld, ...missing, ...problems].map(({ backend }) => backend));
 }
 
 /**

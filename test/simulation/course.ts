@@ -29,7 +29,8 @@ export async function runCourse(cast: Cast, untilMs: number): Promise<void> {
     if (!world.faults) return;
     const dice = random.next();
     number += 1;
-    if (dice < 0.22) register(cast, random, number);
+    if (dice < 0.12) register(cast, random, number);
+    else if (dice < 0.22) replaceOne(cast, random, number);
     else if (dice < 0.58) changeOne(cast, random);
     else if (dice < 0.62) leaveTogether(cast, random);
     else if (dice < 0.67) void lie(cast, random);
@@ -66,6 +67,14 @@ function register({ consul }: Cast, random: Random, number: number): void {
   for (const service of consul.services()) {
     if (random.chance(0.8)) consul.register(service, registration);
   }
+}
+
+/** A new version is rolled out: one comes, and an old one goes. */
+function replaceOne({ consul }: Cast, random: Random, number: number): void {
+  const service = random.pick(consul.services());
+  const registrations = consul.registrations(service);
+  if (registrations.length > 0) consul.deregister(service, random.pick(registrations).id);
+  consul.register(service, newcomer(random, number));
 }
 
 function changeOne({ consul }: Cast, random: Random): void {

@@ -235,7 +235,7 @@ export class HaproxyProcess {
     this.#options.observer.requested({ process: this, server, target: connection.target });
     if (!random.chance(0.2)) return;
     connection.busy = true;
-    this.time.after(random.pick([5, 50, 500, 5_000, 40_000, 300_000]), () => {
+    this.time.after(random.pick([5, 500, 5_000, 60_000, 300_000, 300_000]), () => {
       connection.busy = false;
       const left = connection.target !== targetOf(server);
       if (left && this.asynchronous) server.connections.splice(server.connections.indexOf(connection), 1);

@@ -46,6 +46,9 @@ export const makeBeforeBreak: Rule = {
         tried.set(session.id, slots);
         slots.set(`${server.backend}/${server.name}`, session.read?.tick ?? 0);
         if (!isInRotation(before) || isInRotation(server)) return;
+        // Another pass made it ready since this one looked: it is an arrival for this one, too.
+        const read = session.read?.servers.get(`${server.backend}/${server.name}`);
+        if (read !== undefined && !isInRotation(read)) return;
         const first = missing(session, server.backend);
         if (first === undefined) return;
         violated(`\`${line}\` on ${process.instance} comes before ${first} was tried`);

@@ -59,7 +59,7 @@ async function applyOnce(
   const { fleet, instances } = shard;
   const applied = await Promise.all(
     instances.map((instance) => {
-      const last = recalling.then((memory) => memory.of(instance));
+      const last = recalling.then((memory) => memory.of(instance.name));
       return limit(async () => {
         const one = await applyInstance(ports, fleet, table, instance, last, options);
         options.onApplied?.();

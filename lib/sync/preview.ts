@@ -57,7 +57,7 @@ export async function previewFleet(ports: SyncPorts, configured: Fleet): Promise
     shardsOf(fleet).flatMap((shard) => {
       const recalling = recallShard(ports, shard);
       return shard.instances.map((instance) => {
-        const last = recalling.then((memory) => memory.of(instance));
+        const last = recalling.then((memory) => memory.of(instance.name));
         return limit(() => previewInstance(ports, fleet, table, instance, last));
       });
     }),

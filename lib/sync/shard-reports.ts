@@ -40,7 +40,8 @@ export interface LastReport {
 }
 
 export interface ShardMemory {
-  readonly of: (instance: Instance) => LastReport;
+  /** Of the instance with this name, which is one of the shard. */
+  readonly of: (instance: string) => LastReport;
   /** Of the object for the whole shard; null: there is none yet. */
   readonly etag: string | null;
   /** False: the object could not be read, so nothing may replace it. */
@@ -73,7 +74,7 @@ export async function recallShard(ports: ReportPorts, shard: Shard): Promise<Sha
         ),
       ),
     );
-    const of = ({ name }: Instance) => own.get(name) ?? { known: true, report: reports.get(name) ?? null };
+    const of = (name: string) => own.get(name) ?? { known: true, report: reports.get(name) ?? null };
     return { of, etag, known: true };
   } catch (failed) {
     tell(ports, shard, failed);
@@ -133,8 +134,8 @@ export async function keepReports(
   { all }: { readonly all: boolean },
 ): Promise<void> {
   // Without the last report what an operator held is unknown, and writing one would forget it.
-  const known = fresh.filter((report) => memory.of(instanceOf(shard, report)).known);
-  const last = (report: InstanceReport) => memory.of(instanceOf(shard, report)).report;
+  const known = fresh.filter((report) => memory.of(report.instance).known);
+  const last = (report: InstanceReport) => memory.of(report.instance).report;
   const changed = known.filter((report) => !isDeepStrictEqual(lasting(report), lasting(last(report))));
   if (!memory.known || changed.length === 0) return;
   const news = changed.filter((report) => all || isNews(report, last(report)));
@@ -181,30 +182,24 @@ async function keepShard(
   const key = shardReportsKey(fleet.name, shard.shard);
   const ours = new Map(fresh.map((report) => [report.instance, report]));
   let { etag } = memory;
-  let theirs = (instance: Instance) => memory.of(instance).report;
+  let theirs = (instance: string) => memory.of(instance).report;
   try {
     for (let race = 0; race < MOST_RACES; race += 1) {
-      const reports = instances.flatMap((instance) => {
-        const [own, stored] = [ours.get(instance.name) ?? null, theirs(instance)];
+      const reports = instances.flatMap(({ name }) => {
+        const [own, stored] = [ours.get(name) ?? null, theirs(name)];
         if (own === null || stored === null) return own ?? stored ?? [];
-        return mergedReport(own, stored, memory.of(instance).report);
+        return mergedReport(own, stored, memory.of(name).report);
       });
       const body = encodeShardReports({ version: 1, fleet: fleet.name, shard: shard.shard, reports });
       if ((await ports.store.putIf(key, body, etag)) !== 'lost-race') return;
       const winner = await readShard(ports.store, shard);
       etag = winner.etag;
-      theirs = ({ name }) => winner.reports.get(name) ?? null;
+      theirs = (name) => winner.reports.get(name) ?? null;
     }
     throw new Error(`${key}: lost the race for it ${MOST_RACES} times`);
   } catch (failed) {
     tell(ports, shard, failed);
   }
-}
-
-function instanceOf({ instances }: Shard, { instance }: InstanceReport): Instance {
-  const found = instances.find(({ name }) => name === instance);
-  if (found === undefined) throw new RangeError(`${instance} is not in the shard`);
-  return found;
 }
 
 function tell({ log }: ReportPorts, { fleet }: Shard, failed: unknown, instance?: string): void {

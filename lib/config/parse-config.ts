@@ -104,6 +104,9 @@ function typed(
   };
 }
 
+/** A rendered configuration needs no state file, and an object for each instance and minute has its price. */
+const SNAPSHOT_EVERY_MS = { plain: 60_000, rendered: 3_600_000 };
+
 function typedFleet(
   name: string,
   fleet: FleetOfSchema,
@@ -120,7 +123,8 @@ function typedFleet(
     })),
     instancesFrom: instancesFrom(fleet),
     tls: absolute(fleet.tls, source.folder),
-    snapshotEveryMs: fleet.snapshot_every,
+    snapshotEveryMs:
+      fleet.snapshot_every ?? SNAPSHOT_EVERY_MS[fleet.template === undefined ? 'plain' : 'rendered'],
     reportEveryMs: fleet.report_every,
     shard: fleet.shard,
     timeoutMs: fleet.timeout,

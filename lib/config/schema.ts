@@ -59,7 +59,8 @@ const fleet = map({
     namesCheck('at least one instance', whyNotKeyName),
   ),
   tls: v.optional(map(tlsFiles), {}),
-  snapshot_every: v.optional(duration(), '15m'),
+  /** Default: see SNAPSHOT_EVERY_MS in parse-config.ts. */
+  snapshot_every: v.exactOptional(duration()),
   report_every: v.optional(duration(), '0s'),
   shard: v.optional(count(1, 1000), 50),
   /** For one instance in one pass. */

@@ -81,6 +81,15 @@ describe('what a configuration means', () => {
     });
   });
 
+  test.each([
+    { what: 'without a template, as a state file needs it', with: '', every: 60_000 },
+    { what: 'with a template, which makes a state file needless', with: 'template: a.j2', every: 3_600_000 },
+    { what: 'as it says', with: 'template: a.j2\n    snapshot_every: 5s', every: 5_000 },
+  ])('a fleet keeps snapshots $what', ({ with: more, every }) => {
+    const text = minimal().replace('  edge:\n', `  edge:\n    ${more}\n`);
+    expect(parseConfig(text, source).fleets[0]?.snapshotEveryMs).toBe(every);
+  });
+
   test('every key that may be left out has its default', () => {
     expect(parseConfig(minimal(), source)).toEqual({
       consul: { address: 'http://127.0.0.1:8500', datacenter: null, tls: {} },
@@ -91,7 +100,7 @@ describe('what a configuration means', () => {
           instances: [{ name: 'lb1', address: { scheme: 'unix', path: '/run/a.sock' } }],
           tls: {},
           instancesFrom: null,
-          snapshotEveryMs: 900_000,
+          snapshotEveryMs: 60_000,
           reportEveryMs: 0,
           shard: 50,
           timeoutMs: 5_000,

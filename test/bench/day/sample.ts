@@ -67,7 +67,7 @@ export function startSample(size: number, shard: number, instances: number): Sam
       name: 'edge',
       instancesFrom: null,
       tls: {},
-      snapshotEveryMs: 900_000,
+      snapshotEveryMs: 3_600_000,
       reportEveryMs: 0,
       timeoutMs: 5_000,
       shard: instances,

@@ -97,6 +97,8 @@ function judgeServing(
   if (!sameEndpoint(slot, seen))
     return { kind: seen.admin === 'maint' ? 'add' : 'replace', endpoint, weight, state };
   if (seen.admin === 'ready') {
+    // At weight 0 it is our own half-done work, and in drain it would still look like that.
+    if (memory.heldBefore !== null && seen.weight === 0) return { kind: 'ready', endpoint, weight, state };
     if (memory.heldBefore !== null) return { kind: 'restore', endpoint, state: memory.heldBefore };
     return seen.weight === weight ? SETTLED : { kind: 'weight', endpoint, weight };
   }

@@ -168,9 +168,8 @@ function outOfRotation(seen: ObservedServer): Step {
 
 /** For a server in maintenance, or one that the stage before put there. */
 function readdress(seen: ObservedServer, endpoint: EndpointAddress): Step {
-  const marked = seen.admin === 'maint' ? [MARK] : [];
   const expect: Expectation = { ...addressOf(endpoint), admin: 'maint', weight: 0 };
-  return { ...step(seen, [...marked, setAddress(endpoint)], expect), changesHands: true };
+  return { ...step(seen, [MARK, setAddress(endpoint)], expect), changesHands: true };
 }
 
 /** The last step of an arrival: in rotation, unless an operator held the endpoint. */

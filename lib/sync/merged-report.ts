@@ -17,7 +17,11 @@ export function mergedReport(
 ): InstanceReport {
   const newer = theirs.observedAtMs > ours.observedAtMs ? theirs : ours;
   if (ours.pid === null) return knowing(newer, theirs);
-  if (newer === theirs) return theirs.pid === null ? knowing(theirs, ours) : theirs;
+  if (newer === theirs) {
+    // Somebody else may have read it since we began, and what is held then is in theirs.
+    const heard = !isDeepStrictEqual(theirs.operatorHeld, remembered?.operatorHeld ?? []);
+    return theirs.pid !== null || heard ? theirs : knowing(theirs, ours);
+  }
   const unheardOf = theirs.operatorHeld.filter(
     (held) =>
       held.pid !== ours.pid &&

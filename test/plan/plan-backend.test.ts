@@ -93,6 +93,19 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    what: 'a slot whose tenants change leaves rotation, and gets its address with the mark, whatever happened since',
+    slot: serving(E1),
+    shows: { ...E2, admin: 'drain' },
+    commands: [
+      'websrv1 weight 0',
+      'websrv1 maint',
+      'websrv1 weight 0',
+      'websrv1 addr 10.0.0.1:8080',
+      'websrv1 ready',
+      'websrv1 weight 1',
+    ],
+  },
+  {
     what: 'a server that leaves while another pass makes it ready is marked anew, so that no operator is suspected',
     slot: draining(E1),
     shows: { ...at1, admin: 'ready', weight: 0 },
@@ -155,6 +168,14 @@ describe('one slot', () => {
     const plan = planOf(table(serving(E1), FREE), [seen(1, template), seen(2, template)]);
     expect(plan.operatorHeld).toEqual([]);
     expect(commandsOf(plan.stages).map(worded)).toContain('websrv1 ready');
+  });
+
+  test('gets its weight with the state that is restored: at weight 0 it would look like our own half-done work', () => {
+    const half = [seen(1, { ...at1, admin: 'ready', weight: 0 })];
+    const place = { backend: 'be_template', slot: 'websrv1', ...at1 };
+    const heldBefore = [{ ...place, state: 'drain' as const, servingSinceMs: 1 }];
+    const plan = planOf(table(serving(E1)), half, { heldBefore });
+    expect(commandsOf(plan.stages).map(worded)).toEqual(['websrv1 drain', 'websrv1 weight 1']);
   });
 
   test('held by an operator before HAProxy started anew is held again', () => {

@@ -145,6 +145,17 @@ test('a pass that could not reach an instance does not bring back what others sa
   expect(await kept()).toMatchObject([{ observedAtMs: 2_500, operatorHeld: [] }]);
 });
 
+test('who began first and ends last does not forget what another one saw before the instance went away', async () => {
+  const { ports, shard, pass, kept } = bench();
+  await pass(report('lb1'));
+  const early = await recallShard(ports, shard);
+  await pass(report('lb1', { operatorHeld: [HELD], observedAtMs: 2_000 }));
+  const away = { pid: null, converged: false, reason: 'it is away', operatorHeld: [HELD] };
+  await pass(report('lb1', { ...away, observedAtMs: 2_500 }));
+  await keepReports(ports, shard, early, [report('lb1', { generation: 2, observedAtMs: 1_500 })], WHEN_DUE);
+  expect(await kept()).toMatchObject([{ pid: null, operatorHeld: [HELD] }]);
+});
+
 test('what was held on a former process is not forgotten by who saw the new one and had not heard of it', async () => {
   const { ports, shard, pass, kept } = bench();
   await pass(report('lb1'));

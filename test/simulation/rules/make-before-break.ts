@@ -45,7 +45,7 @@ export const makeBeforeBreak: Rule = {
         const slots = tried.get(session.id) ?? new Map<string, number>();
         tried.set(session.id, slots);
         slots.set(`${server.backend}/${server.name}`, session.read?.tick ?? 0);
-        if (!isInRotation(before) || isInRotation(server)) return;
+        if (!isInRotation(before) || isInRotation(server) || session.contested.has(server.backend)) return;
         // Another pass made it ready since this one looked: it is an arrival for this one, too.
         const read = session.read?.servers.get(`${server.backend}/${server.name}`);
         if (read !== undefined && !isInRotation(read)) return;

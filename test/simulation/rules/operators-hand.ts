@@ -54,7 +54,8 @@ export const operatorsHand: Rule = {
         for (const hold of scene.holds.all()) {
           if (stillServes(hold, table)) continue;
           hold.leftTick = scene.world.tick();
-          if (hold.instance.process?.pid !== hold.pid) scene.holds.end(hold, 'its endpoint left', true);
+          // A pass under way may still have the older table.
+          if (hold.instance.process?.pid !== hold.pid) scene.holds.end(hold, 'its endpoint left');
         }
       },
 

@@ -1,4 +1,10 @@
-import { adminWord, isInRotation, targetOf } from '../haproxy-process.ts';
+import {
+  adminWord,
+  type HaproxyProcess,
+  isInRotation,
+  type SimulatedServer,
+  targetOf,
+} from '../haproxy-process.ts';
 import type { Rule } from '../rules.ts';
 import { namedSlots } from './named-slots.ts';
 
@@ -9,18 +15,20 @@ export const readBack: Rule = {
     'A server comes into rotation only where its address is in effect and was read back after it was set, and a report says converged only when the last read showed what the table asks for.',
 
   watch(scene, violated) {
-    /** By process, backend and server: which session changed it last, or null: an operator; and when. */
-    const changes = new Map<string, { readonly session: number | null; readonly tick: number }>();
+    /** By process, backend and server: when each session changed it last, and an operator (null). */
+    const changes = new Map<string, Map<number | null, number>>();
+    const note = (process: HaproxyProcess, { backend, name }: SimulatedServer, session: number | null) => {
+      const key = `${process.pid} ${backend}/${name}`;
+      changes.set(key, (changes.get(key) ?? new Map()).set(session, scene.world.tick()));
+    };
     return {
       operated(process, server) {
-        const name = `${process.pid} ${server.backend}/${server.name}`;
-        changes.set(name, { session: null, tick: scene.world.tick() });
+        note(process, server, null);
       },
 
       changed({ process, server, before, line }, session) {
-        const name = `${process.pid} ${server.backend}/${server.name}`;
-        changes.set(name, { session: session.id, tick: scene.world.tick() });
-        if (isInRotation(before) || !isInRotation(server)) return;
+        note(process, server, session.id);
+        if (session.contested.has(server.backend) || isInRotation(before) || !isInRotation(server)) return;
         const where = `${server.backend}/${server.name} on ${process.instance}`;
         if (!server.checked) violated(`\`${line}\`: ${where} comes into rotation, and its checks do not run`);
         if (server.moving !== null && targetOf(server.moving) !== targetOf(server))
@@ -40,9 +48,10 @@ export const readBack: Rule = {
             const seen = session.read.servers.get(`${backend}/${name}`);
             if (slot.state !== 'serving' || seen === undefined) continue;
             // What an operator or another pass does while a pass is under way is in the next one's report.
-            const change = changes.get(`${session.process.pid} ${backend}/${name}`);
-            const isOther = change !== undefined && change.session !== session.id;
-            if (isOther && change.tick > (session.firstReadTick ?? 0)) continue;
+            const others = [...(changes.get(`${session.process.pid} ${backend}/${name}`) ?? [])];
+            const isSince = ([by, tick]: readonly [number | null, number]) =>
+              by !== session.id && tick > (session.firstReadTick ?? 0);
+            if (others.some(isSince)) continue;
             const held = report.operatorHeld.some((one) => one.slot === name && one.backend === backend);
             const right = targetOf(seen) === target && (held || adminWord(seen.admin) === 'ready');
             if (!right)
@@ -65,9 +74,14 @@ export const rightTenant: Rule = {
   watch(scene, violated) {
     /** By process and server: where it was when its address was changed while it served, because it was the only one. */
     const changedLive = new Map<string, Set<string>>();
+    /** Servers that somebody changed while another pass changed their backend, until one alone does. */
+    const contested = new Set<string>();
     return {
-      changed({ process, server, line, before, rotationBefore }) {
-        if (!line.includes(' addr ') || !isInRotation(before)) return;
+      changed({ process, server, line, before, rotationBefore }, session) {
+        const isContested = session.contested.has(server.backend);
+        if (isContested) contested.add(`${process.pid} ${server.backend}/${server.name}`);
+        else contested.delete(`${process.pid} ${server.backend}/${server.name}`);
+        if (isContested || !line.includes(' addr ') || !isInRotation(before)) return;
         const name = `${process.pid} ${server.backend}/${server.name}`;
         if (rotationBefore.length === 1)
           changedLive.set(name, (changedLive.get(name) ?? new Set()).add(targetOf(before)));
@@ -76,6 +90,7 @@ export const rightTenant: Rule = {
 
       requested({ process, server, target }) {
         const where = `${server.backend}/${server.name} on ${process.instance}`;
+        if (contested.has(`${process.pid} ${server.backend}/${server.name}`)) return;
         const formerly = changedLive.get(`${process.pid} ${server.backend}/${server.name}`);
         if (target !== targetOf(server) && formerly?.has(target) !== true)
           violated(`a request to ${where} goes to ${target}, its former tenant`);

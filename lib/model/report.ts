@@ -32,6 +32,8 @@ export interface InstanceReport {
   readonly haproxy: string | null;
   /** When the pass began to look at it; of two reports the one that looked later counts. */
   readonly observedAtMs: number;
+  /** When HAProxy was last really read; what is known of it is as of then. Null: never. */
+  readonly readAtMs: number | null;
   /** The newest generation that was read back from it, and when first; null: none yet. */
   readonly applied: { readonly generation: number; readonly atMs: number } | null;
   /** Of the newest generation that an event announced: from the event until it was read back; null: none yet. */

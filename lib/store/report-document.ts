@@ -15,6 +15,7 @@ const instanceReport = v.object({
   pid: v.nullable(count),
   haproxy: v.nullable(v.string()),
   observedAtMs: timeMs,
+  readAtMs: v.optional(v.nullable(timeMs), null),
   applied: v.optional(v.nullable(v.object({ generation: count, atMs: timeMs })), null),
   propagation: v.optional(v.nullable(v.object({ generation: count, ms: count })), null),
   commands: count,

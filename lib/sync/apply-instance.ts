@@ -66,6 +66,7 @@ export async function applyInstance(
     pid: outcome.info?.pid ?? null,
     haproxy: outcome.info?.version ?? memory.report?.haproxy ?? null,
     observedAtMs,
+    readAtMs: outcome.readAtMs ?? last?.readAtMs ?? null,
     applied: newly ? { generation: table.generation, atMs: appliedAtMs } : (last?.applied ?? null),
     propagation:
       tookUntilAppliedMs === null
@@ -98,6 +99,8 @@ function heldNow(
 
 interface Outcome {
   readonly info: { readonly pid: number; readonly version: string } | null;
+  /** Null: it could not be read. */
+  readonly readAtMs: number | null;
   readonly plan: Plan | null;
   readonly state: ServersState | null;
   readonly commands: number;
@@ -119,6 +122,7 @@ async function applyOverSession(
   const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
   let known: Outcome = {
     info: null,
+    readAtMs: null,
     plan: null,
     state: null,
     commands: 0,
@@ -128,12 +132,18 @@ async function applyOverSession(
   try {
     const session = await reach(ports, fleet, instance, recalling, { signal: either, hurry });
     try {
-      const { info, state, plan } = await planOverSession(session, fleet, table, recalling);
+      const { info, readAtMs, state, plan } = await planOverSession(
+        session,
+        fleet,
+        table,
+        recalling,
+        ports.now,
+      );
       const { problems, missingSlots } = plan;
-      known = { info, plan, state, commands: 0, problems, missingSlots };
+      known = { info, readAtMs, plan, state, commands: 0, problems, missingSlots };
       const done = await carryOut(session, info.version, plan, state);
       return {
-        ...{ info, plan, ...done },
+        ...{ info, readAtMs, plan, ...done },
         problems: [...problems, ...done.problems],
         missingSlots: [...missingSlots, ...done.missingSlots],
       };

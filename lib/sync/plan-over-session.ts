@@ -12,6 +12,8 @@ import type { LastReport } from './shard-reports.ts';
 
 export interface PlannedInstance {
   readonly info: InstanceInfo;
+  /** When the state was read. */
+  readonly readAtMs: number;
   readonly state: ServersState;
   readonly plan: Plan;
 }
@@ -28,14 +30,16 @@ export async function planOverSession(
   fleet: Fleet,
   table: SlotTable,
   recalling: Promise<LastReport>,
+  now: () => number,
 ): Promise<PlannedInstance> {
   const [info, state] = await Promise.all([session.readInfo(), session.readServers()]);
+  const readAtMs = now();
   const sessions = await readSessions(session, table, state.servers);
   const { report } = await recalling;
   const heldBefore = (report?.operatorHeld ?? []).filter(({ pid }) => pid !== info.pid);
   const able = capabilitiesOf(info.version);
   const plan = planInstance(fleet.backends, table, { servers: state.servers, heldBefore, sessions, able });
-  return { info, state, plan };
+  return { info, readAtMs, state, plan };
 }
 
 /**

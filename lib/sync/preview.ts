@@ -76,7 +76,7 @@ async function previewInstance(
     const signal = AbortSignal.timeout(fleet.timeoutMs);
     const session = await ports.openSession(address, { tls: fleet.tls, signal });
     try {
-      const { info, plan } = await planOverSession(session, fleet, table, recalling);
+      const { info, plan } = await planOverSession(session, fleet, table, recalling, ports.now);
       return {
         ...{ instance: name, info, unreachable: null },
         plan: asLastTime(plan, info, (await recalling).report),

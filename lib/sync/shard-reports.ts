@@ -148,7 +148,7 @@ export async function keepReports(
 
 /** A report that only says that nothing happened again is not written again. */
 function lasting(report: InstanceReport | null): object | null {
-  return report === null ? null : { ...report, observedAtMs: 0, commands: 0 };
+  return report === null ? null : { ...report, observedAtMs: 0, readAtMs: 0, commands: 0 };
 }
 
 /** Anything but another generation that was applied as it should be, and another snapshot. */

@@ -59,6 +59,7 @@ function report(instance: string, differs: Partial<InstanceReport> = {}): Instan
     pid: 42,
     haproxy: '2.6.12',
     observedAtMs: NOON_MS,
+    readAtMs: NOON_MS,
     applied: null,
     propagation: null,
     commands: 0,

@@ -69,6 +69,8 @@ export interface Seen {
   readonly port: number;
   readonly admin: number;
   readonly weight: number;
+  /** Another address was answered for and is not in effect yet (3.0 and newer), which no reader can see. */
+  readonly onItsWay: boolean;
 }
 
 export interface SentRequest {

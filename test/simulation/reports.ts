@@ -6,6 +6,12 @@ import type { Write } from './simulated-store.ts';
 
 const SHARD = /\/shards\/\d+\.json$/;
 
+export interface Added {
+  readonly report: InstanceReport;
+  /** False: another pass looked, and this one only knew more about what it saw. */
+  readonly own: boolean;
+}
+
 export class StoredReports {
   /** By instance. */
   readonly #last = new Map<string, InstanceReport>();
@@ -16,13 +22,14 @@ export class StoredReports {
   }
 
   /** Those of a shard that are others than before; none when it is another object. */
-  added({ key, body }: Write): readonly InstanceReport[] {
+  added({ key, body }: Write): readonly Added[] {
     if (!SHARD.test(key)) return [];
     const { reports } = decodeShardReports(key, body);
-    const fresh = reports.filter(
-      (report) => JSON.stringify(report) !== JSON.stringify(this.#last.get(report.instance)),
-    );
-    for (const report of fresh) this.#last.set(report.instance, report);
-    return fresh;
+    return reports.flatMap((report) => {
+      const last = this.#last.get(report.instance);
+      if (JSON.stringify(report) === JSON.stringify(last)) return [];
+      this.#last.set(report.instance, report);
+      return [{ report, own: report.observedAtMs !== last?.observedAtMs }];
+    });
   }
 }

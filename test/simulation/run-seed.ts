@@ -103,10 +103,10 @@ function createCast(world: World, scenario: Scenario, mutation: Mutation, rules:
 
   const written = (write: Write) => {
     for (const watch of watches) watch.written?.(write);
-    for (const report of reports.added(write)) {
+    for (const { report, own } of reports.added(write)) {
       const instance = instances.find(({ name }) => name === report.instance);
-      const session =
-        report.pid === null ? undefined : instance?.sessionOf(write.sandbox, report.observedAtMs);
+      const looked = own && report.pid !== null;
+      const session = looked ? instance?.sessionOf(write.sandbox, report.observedAtMs) : undefined;
       const reporting = { report, session };
       for (const watch of watches) watch.reported?.(reporting);
       operators.reported(reporting);

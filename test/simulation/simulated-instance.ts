@@ -39,6 +39,8 @@ export interface Session {
   changesThings: boolean;
   /** When `show servers state` first answered it: what its plan is made from. */
   firstReadTick: number | null;
+  /** Servers, as `backend/server`, to which somebody else had just given an address that this did not show yet. */
+  surprised: ReadonlySet<string>;
   /** What `show servers state` last answered it: by `backend/server`, and when. */
   read: { readonly tick: number; readonly servers: ReadonlyMap<string, Seen> } | null;
 }
@@ -155,6 +157,7 @@ export class SimulatedInstance {
       contested: new Set(),
       changesThings: false,
       firstReadTick: null,
+      surprised: new Set(),
       read: null,
     };
     this.#latest.set(sandbox, [session, ...(this.#latest.get(sandbox) ?? []).slice(0, LATEST - 1)]);
@@ -202,7 +205,12 @@ export class SimulatedInstance {
     const reply = answerTo(session.process, line, { by: 'session', session: session.id });
     if (line.startsWith('show servers state')) {
       session.read = { tick: world.tick(), servers: seenOn(session.process) };
-      session.firstReadTick ??= session.read.tick;
+      if (session.firstReadTick === null) {
+        session.firstReadTick = session.read.tick;
+        session.surprised = new Set(
+          [...session.read.servers].flatMap(([name, { onItsWay }]) => (onItsWay ? [name] : [])),
+        );
+      }
     }
     replied(session, line);
     return `${reply}\n> `;
@@ -238,14 +246,12 @@ export class SimulatedInstance {
 /** What the process shows, by `backend/server`. */
 export function seenOn(process: HaproxyProcess): ReadonlyMap<string, Seen> {
   return new Map(
-    process
-      .backends()
-      .flatMap((backend) =>
-        (process.servers(backend) ?? []).map(({ name, address, port, admin, weight }): [string, Seen] => [
-          `${backend}/${name}`,
-          { address, port, admin, weight },
-        ]),
-      ),
+    process.backends().flatMap((backend) =>
+      (process.servers(backend) ?? []).map(({ name, moving, ...server }): [string, Seen] => {
+        const { address, port, admin, weight } = server;
+        return [`${backend}/${name}`, { address, port, admin, weight, onItsWay: moving !== null }];
+      }),
+    ),
   );
 }
 

@@ -68,6 +68,7 @@ export const anyReport: fc.Arbitrary<InstanceReport> = fc.record({
   pid: fc.option(fc.nat()),
   haproxy: fc.option(text),
   observedAtMs: time,
+  readAtMs: fc.option(time),
   applied: fc.option(fc.record({ generation: fc.nat(), atMs: time })),
   propagation: fc.option(fc.record({ generation: fc.nat(), ms: fc.nat() })),
   commands: fc.nat(),

@@ -27,7 +27,7 @@ afterEach(() => {
 function last(pid: number | null): LastReport {
   const report: InstanceReport = {
     ...{ version: 1, fleet: 'edge', instance: 'lb1', generation: 1, converged: pid !== null, reason: null },
-    ...{ pid, haproxy: null, observedAtMs: 0, applied: null, propagation: null, commands: 0 },
+    ...{ pid, haproxy: null, observedAtMs: 0, readAtMs: null, applied: null, propagation: null, commands: 0 },
     ...{ operatorHeld: [], missingSlots: [], snapshot: null },
   };
   return { known: true, report };

@@ -35,6 +35,7 @@ const HELD: OperatorHeld = {
   ...{ servingSinceMs: 1, pid: 7 },
 };
 
+/** One that read the instance when it looked at it, unless `differs` says when. */
 function report(instance: string, differs: Partial<InstanceReport> = {}): InstanceReport {
   return {
     ...{
@@ -54,7 +55,7 @@ function report(instance: string, differs: Partial<InstanceReport> = {}): Instan
       commands: 0,
       operatorHeld: [],
     },
-    ...{ missingSlots: [], snapshot: null },
+    ...{ missingSlots: [], snapshot: null, readAtMs: differs.observedAtMs ?? 1_000 },
     ...differs,
   };
 }
@@ -128,8 +129,9 @@ test('a pass that could not reach an instance forgets nothing of what another on
   const { ports, shard, kept } = bench();
   const [early, late] = [await recallShard(ports, shard), await recallShard(ports, shard)];
   await keepReports(ports, shard, early, [report('lb1', { operatorHeld: [HELD] })], WHEN_DUE);
-  const away = report('lb1', { pid: null, converged: false, reason: 'it is away', observedAtMs: 2_000 });
-  await keepReports(ports, shard, late, [away], WHEN_DUE);
+  const away = { pid: null, converged: false, reason: 'it is away', readAtMs: null };
+  const later = report('lb1', { ...away, observedAtMs: 2_000 });
+  await keepReports(ports, shard, late, [later], WHEN_DUE);
   expect(await kept()).toMatchObject([{ reason: 'it is away', pid: null, operatorHeld: [HELD] }]);
 });
 
@@ -139,8 +141,9 @@ test('a pass that could not reach an instance does not bring back what others sa
   const early = await recallShard(ports, shard);
   await pass(report('lb1', { observedAtMs: 1_500 }));
   const away = { pid: null, converged: false, reason: 'it is away' };
-  await pass(report('lb1', { ...away, observedAtMs: 2_500 }));
-  const remembered = report('lb1', { ...away, operatorHeld: [HELD], observedAtMs: 2_000 });
+  await pass(report('lb1', { ...away, readAtMs: 1_500, observedAtMs: 2_500 }));
+  const held = { operatorHeld: [HELD], readAtMs: 1_000 };
+  const remembered = report('lb1', { ...away, ...held, observedAtMs: 2_000 });
   await keepReports(ports, shard, early, [remembered], WHEN_DUE);
   expect(await kept()).toMatchObject([{ observedAtMs: 2_500, operatorHeld: [] }]);
 });
@@ -150,9 +153,20 @@ test('who began first and ends last does not forget what another one saw before 
   await pass(report('lb1'));
   const early = await recallShard(ports, shard);
   await pass(report('lb1', { operatorHeld: [HELD], observedAtMs: 2_000 }));
-  const away = { pid: null, converged: false, reason: 'it is away', operatorHeld: [HELD] };
+  const away = { pid: null, converged: false, reason: 'it is away', operatorHeld: [HELD], readAtMs: 2_000 };
   await pass(report('lb1', { ...away, observedAtMs: 2_500 }));
   await keepReports(ports, shard, early, [report('lb1', { generation: 2, observedAtMs: 1_500 })], WHEN_DUE);
+  expect(await kept()).toMatchObject([{ pid: null, operatorHeld: [HELD] }]);
+});
+
+test('who read first and recalled last does not forget what another one saw before the instance went away', async () => {
+  const { ports, shard, pass, kept } = bench();
+  await pass(report('lb1'));
+  await pass(report('lb1', { operatorHeld: [HELD], observedAtMs: 2_000 }));
+  const away = { pid: null, converged: false, reason: 'it is away', operatorHeld: [HELD], readAtMs: 2_000 };
+  await pass(report('lb1', { ...away, observedAtMs: 2_500 }));
+  const recalledLast = await recallShard(ports, shard);
+  await keepReports(ports, shard, recalledLast, [report('lb1', { observedAtMs: 1_500 })], WHEN_DUE);
   expect(await kept()).toMatchObject([{ pid: null, operatorHeld: [HELD] }]);
 });
 

@@ -21,7 +21,7 @@ function table(...received: readonly (number | null)[]): SlotTable {
 function report(differs: Partial<InstanceReport>): InstanceReport {
   return {
     ...{ version: 1, fleet: 'edge', instance: 'lb1', generation: 1, converged: true, reason: null, pid: 7 },
-    ...{ haproxy: '3.2.1', observedAtMs: 1, applied: null, propagation: null, commands: 0 },
+    ...{ haproxy: '3.2.1', observedAtMs: 1, readAtMs: 1, applied: null, propagation: null, commands: 0 },
     ...{ operatorHeld: [], missingSlots: [], snapshot: null },
     ...differs,
   };

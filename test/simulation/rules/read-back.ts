@@ -51,7 +51,7 @@ export const readBack: Rule = {
             const others = [...(changes.get(`${session.process.pid} ${backend}/${name}`) ?? [])];
             const isSince = ([by, tick]: readonly [number | null, number]) =>
               by !== session.id && tick > (session.firstReadTick ?? 0);
-            if (others.some(isSince)) continue;
+            if (others.some(isSince) || session.surprised.has(`${backend}/${name}`)) continue;
             const held = report.operatorHeld.some((one) => one.slot === name && one.backend === backend);
             const right = targetOf(seen) === target && (held || adminWord(seen.admin) === 'ready');
             if (!right)

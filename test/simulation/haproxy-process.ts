@@ -184,11 +184,11 @@ export class HaproxyProcess {
 
   /** Carries out a change and tells the observer. */
   change(server: SimulatedServer, hand: Hand, line: string, work: () => void): void {
-    const { address, port, admin, weight } = server;
+    const { address, port, admin, weight, moving } = server;
     const rotationBefore = this.rotation(server.backend).map(({ name }) => name);
     work();
     if (!this.serving) return;
-    const before = { address, port, admin, weight };
+    const before = { address, port, admin, weight, onItsWay: moving !== null };
     this.#options.observer.changed({ process: this, server, hand, line, before, rotationBefore });
   }
 

@@ -25,7 +25,8 @@ export class Operators implements Holds {
   readonly #random: Random;
   #holds: Hold[] = [];
   /** Over, and no report says so that was read since (`tick`): a new process may get them out again. */
-  #over: { readonly hold: Hold; readonly tick: number }[] = [];
+  /** Holds that ended, and when. `settled`: every report since says so, and none can bring it back. */
+  #over: { readonly hold: Hold; readonly tick: number; readonly settled: boolean }[] = [];
 
   constructor(options: OperatorsOptions) {
     this.#options = options;
@@ -44,7 +45,8 @@ export class Operators implements Holds {
 
   mayBeHeld(process: HaproxyProcess, { backend, name, admin }: SimulatedServer): boolean {
     return this.#over.some(
-      ({ hold }) =>
+      ({ hold, settled }) =>
+        !settled &&
         hold.instance.name === process.instance &&
         hold.backend === backend &&
         hold.server === name &&
@@ -65,16 +67,18 @@ export class Operators implements Holds {
       hold.reportedPid = listed?.pid ?? null;
       if (hold.leftTick !== null && lookedTick > hold.leftTick && listed !== undefined) hold.leftTick = null;
     }
-    this.#over = this.#over.filter(
-      ({ hold, tick }) =>
-        hold.instance.name !== report.instance || lookedTick < tick || hold.reportedPid !== null,
-    );
+    // Until a slow pass stores that it saw the hold, on a process that is gone since: then it comes back.
+    this.#over = this.#over.map((one) => {
+      if (one.hold.instance.name !== report.instance) return one;
+      const known = one.hold.reportedPid !== null;
+      return { ...one, settled: !known && (one.settled || lookedTick >= one.tick) };
+    });
   }
 
   end(hold: Hold, why: string, forgotten = false): void {
     const { world } = this.#options;
     this.#holds = this.#holds.filter((other) => other !== hold);
-    if (!forgotten) this.#over.push({ hold, tick: world.tick() });
+    if (!forgotten) this.#over.push({ hold, tick: world.tick(), settled: false });
     world.tell(`the hold of ${hold.backend}/${hold.server} on ${hold.instance.name} ends: ${why}`);
   }
 

@@ -156,18 +156,19 @@ async function pass(
   signal: AbortSignal,
 ): Promise<void> {
   const startedMs = performance.now();
-  const options = {
-    ...{ entries, receivedAtMs: oldestEventMs, signal },
-    ...({ applyAll: false, snapshots: 'when-due' } as const),
-  };
-  const { table, consulFailures, applied, shards, publishFailure } = await passFleet(sync, fleet, options);
-  const { generation } = table;
   const hurry = oldestEventMs === null ? {} : ({ hurry: true } as const);
   // The same generation is applied again at every reconcile; only the same messages coming again are a repetition.
-  await queue.send(
-    shards.map((shard) => ({ version: 1, kind: 'apply', fleet: fleet.name, shard, generation, ...hurry })),
-    group.messageIds[0],
-  );
+  const handOut = async (shards: readonly number[], generation: number) => {
+    const apply = { version: 1, kind: 'apply', fleet: fleet.name, generation, ...hurry } as const;
+    await queue.send(
+      shards.map((shard) => ({ ...apply, shard })),
+      group.messageIds[0],
+    );
+  };
+  const events = { entries, receivedAtMs: oldestEventMs };
+  const options = { ...events, handOut, snapshots: 'when-due', signal } as const;
+  const { table, consulFailures, applied, shards, publishFailure } = await passFleet(sync, fleet, options);
+  const { generation } = table;
   const reports = applied.map(({ report }) => report);
   countInstances(fleet.name, applied);
   const tookMs = performance.now() - startedMs;

@@ -141,7 +141,7 @@ async function syncFleet(
     tellEvent(event);
   });
   const receivedAtMs = entries.size === 0 ? null : Date.now();
-  const options: PassOptions = { entries, receivedAtMs, applyAll: true, snapshots: 'always' };
+  const options: PassOptions = { entries, receivedAtMs, snapshots: 'always' };
   const { result, drained } =
     wait === true
       ? await passUntilDrained(ports, fleet, options, waitingFor(fleet))

@@ -23,8 +23,11 @@ export interface PassOptions extends ApplyOptions {
   readonly entries: EntriesByService;
   /** When the oldest of these events came; absent or null: there was none. */
   readonly receivedAtMs?: number | null;
-  /** False: a fleet larger than a shard is only assigned and published; `shards` says what is left to apply. */
-  readonly applyAll: boolean;
+  /**
+   * Has the shards of a fleet of several applied by others, before the files are written: nobody waits for those.
+   * What it throws, `passFleet` throws. Absent: every instance is applied to here.
+   */
+  readonly handOut?: (shards: readonly number[], generation: number) => Promise<void>;
 }
 
 export interface PassResult {
@@ -34,7 +37,7 @@ export interface PassResult {
   /** Registrations that cannot be instances of the fleet. */
   readonly refusedInstances: readonly InstanceRefusal[];
   readonly applied: readonly Applied[];
-  /** The shards that were left for `applyShard`; empty when every instance was applied to. */
+  /** The shards that were handed out; empty when every instance was applied to. */
   readonly shards: readonly number[];
   /** Why the configuration or a generation could not be written; the next pass writes it. Null: it was. */
   readonly publishFailure: Error | null;
@@ -55,7 +58,8 @@ export async function passFleet(
     findInstances(ports, configured, { write: true }),
   ]);
   const shards = shardsOf(whole.fleet);
-  const split = !options.applyAll && shards.length > 1;
+  const split = options.handOut !== undefined && shards.length > 1;
+  const left = split ? shards.map(({ shard }) => shard) : [];
   // What was reported of the instances is read while the table is written.
   const toApply = split ? [] : shards.map((shard) => ({ shard, recalling: recallShard(ports, shard) }));
   const assignment = await publishTable(ports, configured, proposal, options.entries);
@@ -65,6 +69,7 @@ export async function passFleet(
   for (const { service, error, usedEvent } of consulFailures) {
     ports.log({ event: 'consul_unavailable', level: 'error', fleet: fleet.name, service, error, usedEvent });
   }
+  if (split) await options.handOut?.(left, table.generation);
   // The load balancers first: to write objects beside that would make every command wait.
   const first = Promise.withResolvers<void>();
   const hurry = (options.receivedAtMs ?? null) !== null;
@@ -76,7 +81,6 @@ export async function passFleet(
   if (publishFailure !== null) {
     ports.log({ event: 'failed', level: 'error', fleet: fleet.name, error: publishFailure.message });
   }
-  const left = split ? shards.map(({ shard }) => shard) : [];
   return { table, changed, consulFailures, refusedInstances, applied, shards: left, publishFailure };
 }
 

@@ -98,7 +98,7 @@ export class FunctionsPlatform {
     const sandbox = this.#newSandbox('sync');
     this.#mayDie(sandbox);
     const log = () => {};
-    const options = { entries: new Map(), applyAll: true, snapshots: 'always' } as const;
+    const options = { entries: new Map(), snapshots: 'always' } as const;
     await passFleet({ ...this.#syncPorts(sandbox), log }, fleet, options).catch(() => undefined);
   }
 

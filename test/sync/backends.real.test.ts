@@ -119,7 +119,7 @@ describe.each(await haproxyVersions())('HAProxy $version', ({ path: binary }) =>
     };
     const passes = async () => {
       await bench.pass();
-      return passFleet(bench.ports, second, { entries: new Map(), applyAll: true, snapshots: 'always' });
+      return passFleet(bench.ports, second, { entries: new Map(), snapshots: 'always' });
     };
     consul.set('web', entries(72, 2));
     await passes();

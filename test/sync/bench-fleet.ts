@@ -108,7 +108,7 @@ export async function startBenchFleet(options: BenchOptions): Promise<BenchFleet
     events,
     consul: [],
     pass: (differs = {}) =>
-      passFleet(ports, fleet, { entries: new Map(), applyAll: true, snapshots: 'when-due', ...differs }),
+      passFleet(ports, fleet, { entries: new Map(), snapshots: 'when-due', ...differs }),
     async table() {
       const stored = await store.get(slotTableKey(fleet.name));
       if (stored === null) throw new Error('no table was published');

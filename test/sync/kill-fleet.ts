@@ -37,5 +37,5 @@ export function killPorts(store: string, consul: string): SyncPorts {
 }
 
 export function killPass(ports: SyncPorts, fleet: Fleet) {
-  return passFleet(ports, fleet, { entries: new Map(), applyAll: true, snapshots: 'when-due' });
+  return passFleet(ports, fleet, { entries: new Map(), snapshots: 'when-due' });
 }

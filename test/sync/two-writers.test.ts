@@ -38,7 +38,7 @@ const FLEET: Fleet = {
   backends: [policy({ slots: 12, drainMs: 0, keep: 0.5, holdMs: 60_000 })],
 };
 const [BACKEND = policy()] = FLEET.backends;
-const OPTIONS = { entries: new Map(), applyAll: true, snapshots: 'when-due' } as const;
+const OPTIONS = { entries: new Map(), snapshots: 'when-due' } as const;
 
 const digest = (text: string) => createHash('sha256').update(text).digest('hex');
 

@@ -116,7 +116,9 @@ export function startSample(size: number, shard: number, instances: number): Sam
     nowMs: Date.UTC(2026, 0, 1),
     endpoints: new Set(),
     pass: () =>
-      measured(() => passFleet(ports, fleet, { entries: new Map(), applyAll: false, snapshots: 'when-due' })),
+      measured(() =>
+        passFleet(ports, fleet, { entries: new Map(), handOut: async () => {}, snapshots: 'when-due' }),
+      ),
     apply: () => measured(() => applyShard(ports, fleet, 0, { snapshots: 'when-due' })),
     shown: () =>
       haproxies.map((one) => shownServers((one.answer('show servers state') ?? '').replace(/\n> $/, ''))),

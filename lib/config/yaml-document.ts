@@ -1,13 +1,11 @@
 /** YAML text to plain values, remembering where in the text each value stands. */
 
 import { type Document, isAlias, isMap, isNode, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
+import { isImpossibleName } from '../model/names.ts';
 import type { ConfigProblem } from './config-invalid.ts';
 
 /** The keys that lead to a value, from the outermost. */
 export type KeyPath = readonly string[];
-
-/** JavaScript's own property names: a table keyed by names could not hold them. */
-const IMPOSSIBLE_NAMES = new Set(['__proto__', 'constructor', 'prototype']);
 
 export interface YamlDocument {
   /** Null for a text without content. */
@@ -117,6 +115,6 @@ function impossibleNames(
   return pairsOf(document, node).flatMap(({ key, offset, value }) => {
     const path = [...above, key];
     const below = isAlias(value) ? [] : impossibleNames(value, document, path);
-    return IMPOSSIBLE_NAMES.has(key) ? [{ path, offset }, ...below] : below;
+    return isImpossibleName(key) ? [{ path, offset }, ...below] : below;
   });
 }

@@ -6,10 +6,10 @@ import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage } fr
 import { Agent as HttpsAgent } from 'node:https';
 import Consul from 'consul';
 import type { ConsulAddress, TlsFiles } from '../model/fleet.ts';
+import { printable } from '../model/printable.ts';
 import type { HealthEntry } from '../model/service-entry.ts';
 import { ConsulFailed } from './consul-failed.ts';
 import { parseHealthEntries } from './health-entries.ts';
-import { printable } from './printable.ts';
 
 export interface ConsulReader {
   /**

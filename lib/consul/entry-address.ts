@@ -2,10 +2,9 @@
 
 import type { EndpointAddress, Refusal } from '../model/endpoint.ts';
 import { parseIpAddress } from '../model/ip-address.ts';
+import { LONGEST_SHOWN } from '../model/limits.ts';
+import { printable } from '../model/printable.ts';
 import type { ServiceEntry } from '../model/service-entry.ts';
-import { printable } from './printable.ts';
-
-const LONGEST_SHOWN = 100;
 
 /** Refused is an address that is not one unicast IP address, and a port that is not an integer from 1 to 65535. */
 export function entryAddress(entry: ServiceEntry): EndpointAddress | Refusal {
@@ -20,5 +19,9 @@ export function entryAddress(entry: ServiceEntry): EndpointAddress | Refusal {
 
 /** Fit to be shown and stored: JSON has neither NaN nor infinity nor -0. */
 export function refusedAt({ address, port }: ServiceEntry, reason: string): Refusal {
-  return { address: printable(address, LONGEST_SHOWN), port: Number.isFinite(port) ? port + 0 : 0, reason };
+  return {
+    address: printable(address, LONGEST_SHOWN.address),
+    port: Number.isFinite(port) ? port + 0 : 0,
+    reason,
+  };
 }

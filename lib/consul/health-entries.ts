@@ -4,9 +4,9 @@
  */
 
 import * as v from 'valibot';
+import { printable } from '../model/printable.ts';
 import type { HealthEntry, ServiceEntry } from '../model/service-entry.ts';
 import { silenceMeansUnrun, statusOf } from './health-status.ts';
-import { printable } from './printable.ts';
 
 /** What we use of an entry, and nothing else: Consul adds fields with every release. */
 const HealthEntries = v.array(

@@ -12,6 +12,7 @@ export interface AddressRefused {
 
 const IPV4_OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
 const IPV4 = new RegExp(`^${IPV4_OCTET}(?:\\.${IPV4_OCTET}){3}$`);
+const BROADCAST = '255.255.255.255';
 const IPV6_ALPHABET = /^[0-9A-Fa-f:.]+$/;
 const IPV4_MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
 
@@ -20,8 +21,9 @@ const IPV4_MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
  * for it is the same place.
  *
  * Refused: names, shortened or octal IPv4, ports, brackets, zones, and every address that is not one host's:
- * unspecified (0.0.0.0/8, ::), broadcast, multicast, link-local, and `::/96` other than `::1`. Link-local addresses
- * need a zone, and the one that does not, 169.254.169.254, is every cloud's metadata service: no service is there.
+ * unspecified (0.0.0.0/8, ::), broadcast, multicast, reserved (240.0.0.0/4), link-local, and `::/96` other than `::1`.
+ * Link-local addresses need a zone, and the one that does not, 169.254.169.254, is every cloud's metadata service: no
+ * service is there.
  */
 export function parseIpAddress(text: string): string | AddressRefused {
   if (IPV4.test(text)) return refuseUnlessUnicastIpv4(text);
@@ -30,12 +32,18 @@ export function parseIpAddress(text: string): string | AddressRefused {
   return parseIpv6(text);
 }
 
+/** Whether a canonical address is in 240.0.0.0/4, which former releases let through: a table may still have one. */
+export function isReservedIpv4(text: string): boolean {
+  return IPV4.test(text) && text !== BROADCAST && Number.parseInt(text, 10) >= 240;
+}
+
 function refuseUnlessUnicastIpv4(text: string): string | AddressRefused {
   const first = Number.parseInt(text, 10);
   if (first === 0) return { refused: 'an unspecified address' };
   if (text.startsWith('169.254.')) return { refused: 'a link-local address' };
-  if (text === '255.255.255.255') return { refused: 'the broadcast address' };
+  if (text === BROADCAST) return { refused: 'the broadcast address' };
   if (first >= 224 && first <= 239) return { refused: 'a multicast address' };
+  if (isReservedIpv4(text)) return { refused: 'a reserved address (240.0.0.0/4)' };
   return text;
 }
 

@@ -10,6 +10,14 @@ const HAPROXY_NAME = /^[A-Za-z0-9_.:-]+$/;
 const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
 const LONGEST_NAME = 128;
 
+/** JavaScript's own: valibot leaves such keys out of a map without a word. All others, `toString` too, can be names. */
+const IMPOSSIBLE_NAMES = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** Whether no backend, fleet or instance can have this name. */
+export function isImpossibleName(name: string): boolean {
+  return IMPOSSIBLE_NAMES.has(name);
+}
+
 /** Whether `name` can stand for a backend or a server in a command and in a configuration file. Empty: no. */
 export function isHaproxyName(name: string): boolean {
   return name.length <= LONGEST_NAME && HAPROXY_NAME.test(name);

@@ -91,6 +91,17 @@ export interface SlotTable {
 }
 
 /**
+ * The slots of one backend; undefined: the table does not have it. The only way to ask a table by name: a backend may be
+ * called `toString`, and then `backends[name]` finds JavaScript's.
+ */
+export function slotsOfBackend(
+  { backends }: Pick<SlotTable, 'backends'>,
+  backend: string,
+): BackendSlots | undefined {
+  return Object.hasOwn(backends, backend) ? backends[backend] : undefined;
+}
+
+/**
  * Whether nobody was ever assigned a slot. Such a table says nothing about what the instances serve: Consul may have
  * been empty, and the instances away, when it was made.
  */

@@ -5,7 +5,7 @@ import type { BackendPolicy } from '../model/fleet.ts';
 import type { ObservedServer } from '../model/observed.ts';
 import type { Plan, Stage } from '../model/plan.ts';
 import type { HeldServer } from '../model/report.ts';
-import type { SlotTable } from '../model/slot-table.ts';
+import { type SlotTable, slotsOfBackend } from '../model/slot-table.ts';
 import { planBackend } from './plan-backend.ts';
 
 export interface Observation {
@@ -27,7 +27,7 @@ export function planInstance(
 ): Plan {
   const byBackend = Map.groupBy(observation.servers, (server) => server.backend);
   const plans = policies.flatMap((policy) => {
-    const slots = table.backends[policy.backend];
+    const slots = slotsOfBackend(table, policy.backend);
     if (slots === undefined) return [];
     const servers = new Map((byBackend.get(policy.backend) ?? []).map((server) => [server.server, server]));
     const heldBefore = observation.heldBefore.filter((held) => held.backend === policy.backend);

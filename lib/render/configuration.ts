@@ -2,7 +2,12 @@
 
 import { createHash } from 'node:crypto';
 import type { BackendPolicy, Fleet } from '../model/fleet.ts';
-import type { BackendSlots, ConfigurationDigests, SlotTable } from '../model/slot-table.ts';
+import {
+  type BackendSlots,
+  type ConfigurationDigests,
+  type SlotTable,
+  slotsOfBackend,
+} from '../model/slot-table.ts';
 import { blockVariables, placedBlocks } from './server-blocks.ts';
 import { serverLines, structureLines } from './server-lines.ts';
 import { renderTemplate } from './template.ts';
@@ -41,7 +46,7 @@ export function renderConfiguration(
 }
 
 function slotsOf(policy: BackendPolicy, table: Pick<SlotTable, 'backends'>): BackendSlots {
-  const known = Object.hasOwn(table.backends, policy.backend) ? table.backends[policy.backend] : undefined;
+  const known = slotsOfBackend(table, policy.backend);
   if (known !== undefined) return known;
   const free = { state: 'free', freedAtMs: 0, last: null } as const;
   return {

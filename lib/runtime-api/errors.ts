@@ -1,4 +1,7 @@
-/** What can go wrong between us and one HAProxy process. */
+/** What can go wrong between us and one HAProxy process. What it says is quoted short, and with nothing invisible. */
+
+import { LONGEST_SHOWN } from '../model/limits.ts';
+import { printable } from '../model/printable.ts';
 
 /**
  * HAProxy said no, or something that is not known as a yes for this command. Sending it again will not help.
@@ -13,9 +16,10 @@ export class CommandRefused extends Error {
   readonly reply: string;
 
   constructor(command: string, reply: string) {
-    super(`HAProxy refused \`${command}\`: ${reply}${adviceFor(reply)}`);
+    const words = printable(reply, LONGEST_SHOWN.reply);
+    super(`HAProxy refused \`${command}\`: ${words}${adviceFor(words)}`);
     this.command = command;
-    this.reply = reply;
+    this.reply = words;
   }
 }
 
@@ -36,9 +40,10 @@ export class ReplyNotUnderstood extends Error {
   readonly why: string;
 
   constructor(command: string, why: string) {
-    super(`cannot read what HAProxy answered to \`${command}\`: ${why}`);
+    const words = printable(why, LONGEST_SHOWN.line);
+    super(`cannot read what HAProxy answered to \`${command}\`: ${words}`);
     this.command = command;
-    this.why = why;
+    this.why = words;
   }
 }
 

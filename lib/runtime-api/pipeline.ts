@@ -7,6 +7,7 @@
  */
 
 import type { Duplex } from 'node:stream';
+import { LONGEST_REPLY } from '../model/limits.ts';
 import { meaningOf } from './connection-failure.ts';
 import { SessionLost } from './errors.ts';
 import type { Conversation } from './prompt-mode.ts';
@@ -24,6 +25,8 @@ const CLOSE_GRACE_MS = 250;
 /** Lines that were asked together, and are answered together. */
 interface Question {
   readonly lines: readonly string[];
+  /** Characters of one reply. */
+  readonly longest: number;
   /** How many of them were written. */
   written: number;
   readonly replies: string[];
@@ -60,15 +63,16 @@ export class Pipeline {
   /**
    * Sends all lines, in order; one reply for each, in the same order. Empty: empty.
    *
+   * @param longest characters of one reply; a longer one ends the conversation before its end is waited for.
    * @throws SessionLost when not every reply came in.
    */
-  ask(lines: readonly string[]): Promise<string[]> {
+  ask(lines: readonly string[], longest: number): Promise<string[]> {
     if (this.#over !== undefined) {
       return Promise.reject(new SessionLost(this.#conversation.address, this.#over, 0));
     }
     if (lines.length === 0) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
-      this.#questions.push({ lines, written: 0, replies: [], resolve, reject });
+      this.#questions.push({ lines, longest, written: 0, replies: [], resolve, reject });
       // What is asked in the same breath goes out in one write.
       queueMicrotask(() => this.#write());
     });
@@ -98,6 +102,7 @@ export class Pipeline {
     if (this.#over !== undefined) return;
     try {
       for (const reply of this.#decoder.push(chunk)) this.#answer(reply);
+      checkLength(this.#decoder.waiting, this.#questions[0]);
       this.#write();
     } catch (error) {
       this.#lose(meaningOf(error), error);
@@ -108,6 +113,7 @@ export class Pipeline {
     const [question] = this.#questions;
     if (question === undefined || this.#outstanding === 0)
       throw new Error('HAProxy answered what was not asked');
+    checkLength(reply.length, question);
     this.#outstanding -= 1;
     question.replies.push(reply);
     if (question.replies.length < question.lines.length) return;
@@ -149,4 +155,10 @@ export class Pipeline {
     }
     this.#stream.destroy();
   }
+}
+
+/** @throws RangeError when it is no answer to `question` any more, which may be that nothing was asked. */
+function checkLength(characters: number, question: Question | undefined): void {
+  const longest = question?.longest ?? LONGEST_REPLY.message;
+  if (characters > longest) throw new RangeError(`a reply did not end within ${longest} characters`);
 }

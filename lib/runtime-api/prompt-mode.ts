@@ -4,6 +4,7 @@
  */
 
 import type { Duplex } from 'node:stream';
+import { printable } from '../model/printable.ts';
 import { meaningOf } from './connection-failure.ts';
 import { InstanceUnreachable } from './errors.ts';
 import { REPLY_END } from './reply-decoder.ts';
@@ -11,6 +12,8 @@ import { REPLY_END } from './reply-decoder.ts';
 /** Whose answer came instead, once it is clear that it is the wrong one: the rest of a sentence may be on its way. */
 const REST_OF_ANSWER_MS = 100;
 const LONGEST_EXCERPT = 60;
+/** The beginning tells who it is, however much more comes. */
+const MOST_RECEIVED = 4_096;
 /** An alert or a handshake message, of any TLS version. */
 const TLS_RECORDS = ['\x15\x03', '\x16\x03'];
 
@@ -42,13 +45,14 @@ export function enterPromptMode(stream: Duplex, { address, signal }: Conversatio
       reject(new InstanceUnreachable(address, why, cause));
     };
     const onData = (chunk: Buffer) => {
-      received += chunk.toString('latin1');
+      received += chunk.toString('latin1', 0, MOST_RECEIVED);
       if (received === REPLY_END) {
         settle();
         stream.pause();
         resolve();
       } else if (!REPLY_END.startsWith(received)) {
-        rest ??= setTimeout(() => fail(whoAnswered(received)), REST_OF_ANSWER_MS);
+        if (received.length >= MOST_RECEIVED) fail(whoAnswered(received));
+        else rest ??= setTimeout(() => fail(whoAnswered(received)), REST_OF_ANSWER_MS);
       }
     };
     const onEnd = () => fail(received === '' ? CLOSED_WITHOUT_ANSWER : whoAnswered(received));
@@ -71,7 +75,7 @@ const CLOSED_WITHOUT_ANSWER =
   ' certificate, or a proxy whose HAProxy is gone';
 
 function whoAnswered(received: string): string {
-  const excerpt = JSON.stringify(received.slice(0, LONGEST_EXCERPT));
+  const excerpt = `"${printable(received.slice(0, LONGEST_EXCERPT), LONGEST_EXCERPT * 2)}"`;
   if (/(?:^|\n)(?:master|\d+)> $/.test(received)) {
     return `the master CLI answered (${excerpt}): use the \`stats socket\` of the worker process`;
   }

@@ -9,12 +9,10 @@
  */
 
 import { StringDecoder } from 'node:string_decoder';
+import { LONGEST_REPLY } from '../model/limits.ts';
 
 /** What ends a reply; also the whole answer to `prompt`. */
 export const REPLY_END = '\n> ';
-
-/** 16 MiB: `show stat` of 5,000 servers is 1.6 MB, so this is not an answer any more. */
-const LARGEST_REPLY = 16 * 1024 * 1024;
 
 export class ReplyDecoder {
   readonly #largest: number;
@@ -26,7 +24,7 @@ export class ReplyDecoder {
   #tail = '';
 
   /** @param largest characters that may wait for the end of their reply. */
-  constructor(largest: number = LARGEST_REPLY) {
+  constructor(largest: number = LONGEST_REPLY.table) {
     this.#largest = largest;
   }
 
@@ -52,7 +50,12 @@ export class ReplyDecoder {
 
   /** True when no half-received reply is waiting: the stream may end here. */
   get atBoundary(): boolean {
-    return this.#size + this.#tail.length === 0;
+    return this.waiting === 0;
+  }
+
+  /** Characters of the reply that is still coming in. */
+  get waiting(): number {
+    return this.#size + this.#tail.length;
   }
 
   #keep(rest: string): void {
@@ -60,7 +63,7 @@ export class ReplyDecoder {
     if (body > 0) this.#received.push(rest.slice(0, body));
     this.#size += body;
     this.#tail = rest.slice(body);
-    if (this.#size + this.#tail.length > this.#largest) {
+    if (this.waiting > this.#largest) {
       throw new RangeError(`a reply did not end within ${this.#largest} characters`);
     }
   }

@@ -1,6 +1,7 @@
 /** A session with one HAProxy process, over any stream of bytes. */
 
 import type { Duplex } from 'node:stream';
+import { LONGEST_REPLY } from '../model/limits.ts';
 import { encodeChange, readOutcome } from './commands/change.ts';
 import type { CommandCodec } from './commands/codec.ts';
 import { showCliLevel } from './commands/show-cli-level.ts';
@@ -23,29 +24,33 @@ export async function startSession(stream: Duplex, conversation: Conversation): 
   const pipeline = new Pipeline(stream, conversation);
   const states = new ServersStateReader();
 
-  const show = async <Asked, Answer>(command: CommandCodec<Asked, Answer>, asked: Asked): Promise<Answer> => {
-    const [reply = ''] = await pipeline.ask([command.encode(asked)]);
+  const show = async <Asked, Answer>(
+    command: CommandCodec<Asked, Answer>,
+    asked: Asked,
+    longest: number = LONGEST_REPLY.table,
+  ): Promise<Answer> => {
+    const [reply = ''] = await pipeline.ask([command.encode(asked)], longest);
     return command.read(asked, reply);
   };
   return {
     /** Every command is encoded before the first is written, so that a RangeError means that nothing was sent. */
     async send(commands) {
-      const replies = await pipeline.ask(commands.map(encodeChange));
+      const replies = await pipeline.ask(commands.map(encodeChange), LONGEST_REPLY.message);
       return commands.map((command, index) => readOutcome(command, replies[index] ?? ''));
     },
 
     async readServers(backend) {
       const asked = backend === undefined ? {} : { backend };
-      const [reply = ''] = await pipeline.ask([showServersState.encode(asked)]);
+      const [reply = ''] = await pipeline.ask([showServersState.encode(asked)], LONGEST_REPLY.table);
       return states.read(asked, reply);
     },
 
     async readInfo() {
-      return show(showInfo, undefined);
+      return show(showInfo, undefined, LONGEST_REPLY.message);
     },
 
     async readLevel() {
-      return show(showCliLevel, undefined);
+      return show(showCliLevel, undefined, LONGEST_REPLY.message);
     },
 
     async readSessions(backend) {

@@ -1,6 +1,10 @@
+import { LONGEST_SHOWN } from '../model/limits.ts';
+import { printable } from '../model/printable.ts';
+import { cureFor } from './cure.ts';
+
 /**
  * A stored object is not what Hitless writes there: damaged, written by hand, or by a newer version. Reading it
- * again will not help.
+ * again will not help; the message says what will.
  */
 export class DocumentInvalid extends Error {
   override readonly name = 'DocumentInvalid';
@@ -11,9 +15,13 @@ export class DocumentInvalid extends Error {
   readonly reason: string;
 
   constructor(key: string, path: string, reason: string) {
-    super(`${key}${path === '' ? '' : ` at ${path}`}: ${reason}`);
+    const at = printable(path, LONGEST_SHOWN.line);
+    const why = printable(reason, LONGEST_SHOWN.reply);
+    // What another release wrote is not damaged: nobody should delete it.
+    const cure = path === 'version' ? undefined : cureFor(key);
+    super(`${key}${at === '' ? '' : ` at ${at}`}: ${why}${cure === undefined ? '' : `; ${cure}`}`);
     this.key = key;
-    this.path = path;
-    this.reason = reason;
+    this.path = at;
+    this.reason = why;
   }
 }

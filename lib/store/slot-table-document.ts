@@ -4,7 +4,14 @@
  */
 
 import * as v from 'valibot';
-import type { BackendSlots, Cause, Slot, SlotTable } from '../model/slot-table.ts';
+import { isImpossibleName } from '../model/names.ts';
+import {
+  type BackendSlots,
+  type Cause,
+  type Slot,
+  type SlotTable,
+  slotsOfBackend,
+} from '../model/slot-table.ts';
 import { checkDocument, decodeDocument, VERSION } from './document.ts';
 import { address, digest, generation, haproxyName, keyName, port, timeMs, weight } from './schemas.ts';
 
@@ -53,10 +60,10 @@ const slotTable = v.object({
   trail: v.exactOptional(v.array(cause)),
   backends: v.pipe(
     v.custom<Record<string, unknown>>(isObject, 'expected an object'),
-    // Valibot leaves such keys out without a word, and code that asks `backends[name]` would find something else.
+    // Valibot leaves such keys out without a word.
     v.rawCheck(({ dataset, addIssue }) => {
       if (!dataset.typed) return;
-      const odd = Object.keys(dataset.value).find((name) => name === 'prototype' || name in Object.prototype);
+      const odd = Object.keys(dataset.value).find(isImpossibleName);
       if (odd !== undefined) addIssue({ message: `${odd} cannot be a backend's name` });
     }),
     v.record(haproxyName, backendSlots),
@@ -82,7 +89,7 @@ export function encodeSlotTable(table: SlotTable): string {
   const named = Object.keys(backends).sort();
   const head = { version, fleet, generation: rest.generation };
   const body = named.flatMap((name) => {
-    const backend = backends[name];
+    const backend = slotsOfBackend({ backends }, name);
     return backend === undefined ? [] : [`    ${JSON.stringify(name)}: ${encodeBackend(backend)}`];
   });
   const lines = Object.entries(head).map(

@@ -3,7 +3,7 @@
 import { type Endpoint, endpointKey } from '../model/endpoint.ts';
 import type { BackendPolicy, Fleet } from '../model/fleet.ts';
 import type { Reading } from '../model/service-entry.ts';
-import { type BackendSlots, isUntouched, type SlotTable } from '../model/slot-table.ts';
+import { type BackendSlots, isUntouched, type SlotTable, slotsOfBackend } from '../model/slot-table.ts';
 import { type RenderedConfiguration, renderConfiguration } from '../render/configuration.ts';
 import { assignBackend } from '../slots/assign.ts';
 import { slotTableKey } from '../store/keys.ts';
@@ -117,14 +117,15 @@ async function assignBackends(
   readings: ReadonlyMap<string, Reading>,
 ): Promise<Record<string, BackendSlots>> {
   const fresh = fleet.backends.filter(
-    ({ backend }) => readings.has(backend) && isFresh(previous?.backends[backend]),
+    ({ backend }) =>
+      readings.has(backend) && isFresh(previous === null ? undefined : slotsOfBackend(previous, backend)),
   );
   const adopted = await adopt(ports, fleet, fresh, readings);
   const nowMs = ports.now();
   const assigned: Record<string, BackendSlots> = {};
   for (const policy of fleet.backends) {
     const reading = readings.get(policy.backend);
-    const stored = previous?.backends[policy.backend] ?? null;
+    const stored = (previous && slotsOfBackend(previous, policy.backend)) ?? null;
     const before = adopted.has(policy.backend) ? null : stored;
     const known = adopted.get(policy.backend) ?? new Map<number, Endpoint>();
     const next =
@@ -167,7 +168,9 @@ function tell(
 
 function sameBackends(one: SlotTable['backends'], other: SlotTable['backends']): boolean {
   const names = new Set([...Object.keys(one), ...Object.keys(other)]);
-  return [...names].every((name) => one[name] === other[name]);
+  return [...names].every(
+    (name) => slotsOfBackend({ backends: one }, name) === slotsOfBackend({ backends: other }, name),
+  );
 }
 
 function sameDigests(one: SlotTable['configuration'], other: SlotTable['configuration']): boolean {

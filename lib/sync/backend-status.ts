@@ -2,7 +2,7 @@
 
 import type { Refusal } from '../model/endpoint.ts';
 import type { BackendPolicy } from '../model/fleet.ts';
-import { type SlotTable, slotName } from '../model/slot-table.ts';
+import { type SlotTable, slotName, slotsOfBackend } from '../model/slot-table.ts';
 
 export interface WithheldChange {
   readonly slot: string;
@@ -33,7 +33,7 @@ export interface BackendStatus {
 
 /** @param table null, or without this backend: all its declared slots are free. */
 export function backendStatus(policy: BackendPolicy, table: SlotTable | null): BackendStatus {
-  const known = table?.backends[policy.backend];
+  const known = table === null ? undefined : slotsOfBackend(table, policy.backend);
   const slots = known?.slots ?? [];
   const draining = slots.flatMap((slot) => (slot.state === 'draining' ? [slot.untilMs] : []));
   const serving = slots.filter((slot) => slot.state === 'serving').length;

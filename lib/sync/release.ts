@@ -2,7 +2,7 @@
 
 import { endpointKey } from '../model/endpoint.ts';
 import type { BackendPolicy, Fleet } from '../model/fleet.ts';
-import { type SlotTable, slotName } from '../model/slot-table.ts';
+import { type SlotTable, slotName, slotsOfBackend } from '../model/slot-table.ts';
 import { renderConfiguration } from '../render/configuration.ts';
 import { releaseWithheld } from '../slots/release.ts';
 import { slotTableKey } from '../store/keys.ts';
@@ -39,7 +39,7 @@ export async function releaseBackend(
   for (let race = 0; race < MOST_RACES; race += 1) {
     const stored = await ports.store.get(key);
     const table = stored === null ? null : decodeSlotTable(key, stored.body);
-    const before = table?.backends[policy.backend];
+    const before = table === null ? undefined : slotsOfBackend(table, policy.backend);
     if (stored === null || table === null || before === undefined) return NOTHING;
     const { slots, released, staying } = releaseWithheld(before, options);
     const told = withheldAt(policy, table);
@@ -66,7 +66,7 @@ const NOTHING: Released = { generation: 0, released: [], staying: [] };
 /** What the table says is withheld, by slot numbers. */
 function withheldAt(policy: BackendPolicy, table: SlotTable) {
   const { withheld } = backendStatus(policy, table);
-  const slots = table.backends[policy.backend];
+  const slots = slotsOfBackend(table, policy.backend);
   return (numbers: readonly number[]): WithheldChange[] => {
     const names = new Set(numbers.map((number) => (slots === undefined ? '' : slotName(slots, number))));
     return withheld.filter(({ slot }) => names.has(slot));

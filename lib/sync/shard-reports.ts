@@ -9,6 +9,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Fleet, Instance } from '../model/fleet.ts';
 import type { InstanceReport } from '../model/report.ts';
+import { DocumentInvalid } from '../store/document-invalid.ts';
 import { reportKey, shardReportsKey } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import {
@@ -190,7 +191,7 @@ async function keepShard(
         if (own === null || stored === null) return own ?? stored ?? [];
         return mergedReport(own, stored, memory.of(name).report);
       });
-      const body = encodeShardReports({ version: 1, fleet: fleet.name, shard: shard.shard, reports });
+      const body = encodeSound(ports, shard, reports);
       if ((await ports.store.putIf(key, body, etag)) !== 'lost-race') return;
       const winner = await readShard(ports.store, shard);
       etag = winner.etag;
@@ -199,6 +200,26 @@ async function keepShard(
     throw new Error(`${key}: lost the race for it ${MOST_RACES} times`);
   } catch (failed) {
     tell(ports, shard, failed);
+  }
+}
+
+/** A report that could not be read again is left out, and told about: it costs no other instance's. */
+function encodeSound(ports: ReportPorts, shard: Shard, reports: readonly InstanceReport[]): string {
+  const document = { version: 1, fleet: shard.fleet.name, shard: shard.shard } as const;
+  try {
+    return encodeShardReports({ ...document, reports });
+  } catch (failed) {
+    if (!(failed instanceof DocumentInvalid)) throw failed;
+    return encodeShardReports({ ...document, reports: reports.filter((one) => isSound(ports, shard, one)) });
+  }
+}
+
+function isSound(ports: ReportPorts, shard: Shard, report: InstanceReport): boolean {
+  try {
+    return encodeReport(report) !== '';
+  } catch (failed) {
+    tell(ports, shard, failed, report.instance);
+    return false;
   }
 }
 

@@ -27,6 +27,10 @@ const TAMPERINGS: Record<string, (answer: string) => string | 'endless'> = {
       /^Version: .*$/gm,
       `Version: 2.6.12${ESCAPE}[2J"}\r{"level":"INFO","message":"forged"}`,
     ),
+  'has a pid that no number holds': (answer) => answer.replaceAll(/^Pid: .*$/gm, `Pid: ${2n ** 60n}`),
+  'has a version of 5 kB': (answer) => answer.replaceAll(/^Version: .*$/gm, `Version: ${'2'.repeat(5_000)}`),
+  'has weights and ports that are none': (answer) =>
+    answer.replaceAll(/ 0 0 1 1 /g, ' 0 0 9007199254740993 1 '),
   'names servers like commands': (answer) => answer.replaceAll(/websrv\d/g, 'x;shutdown'),
   'refuses with control characters': (answer) =>
     answer === '\n> ' ? answer : `${ESCAPE}[31mno${ESCAPE}[0m\n\n> `,

@@ -5,7 +5,7 @@ import { parseIpAddress } from '../../lib/model/ip-address.ts';
 describe('one canonical form', () => {
   test.each([
     ['10.0.0.1', '10.0.0.1'],
-    ['255.255.255.254', '255.255.255.254'],
+    ['223.255.255.254', '223.255.255.254'],
     ['::1', '::1'],
     ['0:0:0:0:0:0:0:1', '::1'],
     ['2001:DB8:0:0::0001', '2001:db8::1'],
@@ -42,6 +42,9 @@ describe('refused', () => {
     { what: 'the unspecified address in IPv6 clothes', text: '::ffff:0.0.0.0', why: /unspecified/ },
     { what: 'the broadcast address', text: '255.255.255.255', why: /broadcast/ },
     { what: 'a multicast address', text: '224.0.0.1', why: /multicast/ },
+    { what: 'the first reserved address', text: '240.0.0.0', why: /reserved/ },
+    { what: 'the last reserved address', text: '255.255.255.254', why: /reserved/ },
+    { what: 'a reserved address in IPv6 clothes', text: '::ffff:240.0.0.1', why: /reserved/ },
     { what: 'an IPv6 multicast address', text: 'ff02::1', why: /multicast/ },
     { what: 'the metadata service of a cloud', text: '169.254.169.254', why: /link-local/ },
     { what: 'it in IPv6 clothes', text: '::ffff:169.254.169.254', why: /link-local/ },

@@ -31,6 +31,8 @@ describe('the start', () => {
     { what: 'a TLS server', says: '\x15\x03\x03\0\x02\x02\x46', why: /TLS server.*tls:/ },
     { what: 'an SSH server', says: 'SSH-2.0-OpenSSH_9.2\r\n', why: /something else.*SSH-2\.0/ },
     { what: 'a prompt with more behind it', says: '\n> \n> ', why: /something else/ },
+    { what: 'escape sequences', says: '\x1b[2J\u009b', why: /something else.*"\\x1b\[2J[^\p{C}]*"$/u },
+    { what: 'somebody who does not stop', says: 'x'.repeat(300_000), why: /something else.*"x{60}"$/ },
     { what: 'the help text of an unknown command', says: 'Unknown command.\n\n> ', why: /something else/ },
   ])('$what is told from a Runtime API, and hears nothing but `prompt`', async ({ says, why }) => {
     const haproxy = scriptedHaproxy(() => says);
@@ -252,6 +254,18 @@ describe('a session that is lost', () => {
     await expect(session.readInfo()).rejects.toMatchObject({
       code: 'RUNTIME_API_SESSION_LOST',
       why: 'a reply did not end within 16777216 characters',
+    });
+  });
+
+  test.each([
+    { what: 'that has not ended yet', says: 'x'.repeat(300_000) },
+    { what: 'that has ended', says: `${'x'.repeat(300_000)}\n> ` },
+  ])('a message $what is no message when it is as long as a table of servers', async ({ says }) => {
+    const haproxy = scriptedHaproxy((line) => (line === 'prompt' ? '\n> ' : says));
+    const session = await sessionWith(haproxy);
+    await expect(session.readInfo()).rejects.toMatchObject({
+      code: 'RUNTIME_API_SESSION_LOST',
+      why: 'a reply did not end within 262144 characters',
     });
   });
 

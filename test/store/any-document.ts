@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { parseIpAddress } from '../../lib/model/ip-address.ts';
-import { isHaproxyName } from '../../lib/model/names.ts';
+import { isHaproxyName, isImpossibleName } from '../../lib/model/names.ts';
 import type { InstanceReport } from '../../lib/model/report.ts';
 import type { BackendSlots, Slot, SlotTable } from '../../lib/model/slot-table.ts';
 import type { ShardReports } from '../../lib/store/report-document.ts';
@@ -13,7 +13,7 @@ const digest = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLeng
 const keyName = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_-]{0,10}$/);
 const haproxyName = fc
   .stringMatching(/^[A-Za-z0-9_.:-]{1,12}$/)
-  .filter((name) => isHaproxyName(name) && name !== 'prototype' && !(name in Object.prototype));
+  .filter((name) => isHaproxyName(name) && !isImpossibleName(name));
 const canonicalAddress = fc
   .oneof(fc.ipV4(), fc.ipV6())
   .map((address) => parseIpAddress(address))

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Slot, SlotTable } from '../../lib/model/slot-table.ts';
+import { type BackendSlots, type Slot, type SlotTable, slotsOfBackend } from '../../lib/model/slot-table.ts';
 import { decodeCurrentConfiguration, encodeCurrentConfiguration } from '../../lib/store/current-document.ts';
 import { DocumentInvalid } from '../../lib/store/document-invalid.ts';
 import {
@@ -128,6 +128,72 @@ describe('the slot table', () => {
   ])('a backend may not be named %s, which would be lost without a word', (name) => {
     const body = JSON.stringify({ ...table(), backends: {} }).replace('{}', `{"${name}":{}}`);
     expect(invalid(() => decodeSlotTable('k', body)).reason).toContain(name);
+  });
+});
+
+test.each(['toString', 'hasOwnProperty', 'valueOf'])('a backend may be called %s', (name) => {
+  const named = { ...table(), backends: { [name]: { ...backendOf(table(serving)) } } };
+  const read = decodeSlotTable('k', encodeSlotTable(named));
+  expect(read).toEqual(named);
+  expect(slotsOfBackend(read, name)).toEqual(backendOf(table(serving)));
+  expect(slotsOfBackend(table(), name)).toBeUndefined();
+});
+
+function backendOf(of: SlotTable): BackendSlots {
+  const backend = slotsOfBackend(of, 'web');
+  if (backend === undefined) throw new Error('no backend web');
+  return backend;
+}
+
+test('a table of a former release with a reserved address is read, for its server is to be taken out', () => {
+  const reserved = table({ ...serving, address: '240.0.0.1' });
+  expect(decodeSlotTable('k', encodeSlotTable(reserved))).toEqual(reserved);
+});
+
+describe('a document of another fleet is refused by name', () => {
+  const other = { ...table(), fleet: 'web' };
+  test.each([
+    {
+      key: 'fleets/edge/slots.json',
+      read: () => decodeSlotTable('fleets/edge/slots.json', encodeSlotTable(other)),
+    },
+    {
+      key: 'fleets/edge/shards/0.json',
+      read: () =>
+        decodeShardReports(
+          'fleets/edge/shards/0.json',
+          encodeShardReports({ version: 1, fleet: 'web', shard: 0, reports: [] }),
+        ),
+    },
+  ])('$key', ({ key, read }) => {
+    const { message } = invalid(read);
+    expect(message).toContain(`${key} at fleet: is a document of fleet web, not of edge; `);
+  });
+});
+
+describe('a damaged document says what to do', () => {
+  test.each([
+    {
+      key: 'fleets/edge/slots.json',
+      says: 'put back the newest fleets/edge/generations/N/slots.json; or delete it',
+    },
+    { key: 'fleets/edge/current.json', says: 'delete it, the next pass writes it anew from the slot table' },
+    { key: 'fleets/edge/instances.json', says: 'delete it, the next pass makes it anew from Consul' },
+    {
+      key: 'fleets/edge/shards/3.json',
+      says: 'delete it, the next pass makes it anew from fleets/edge/instances/NAME/report.json',
+    },
+    { key: 'fleets/edge/instances/lb1/report.json', says: 'delete it, the next pass writes it anew' },
+  ])('$key', ({ key, says }) => {
+    const { message } = invalid(() => decodeReport(key, 'half of \x1b[2J'));
+    expect(message).toContain(`${key}: is not JSON: `);
+    expect(message).toContain(`; ${says}`);
+    expect(message).not.toMatch(/\p{C}/u);
+  });
+
+  test('but one of another release is not to be deleted', () => {
+    const { message } = invalid(() => decodeSlotTable('fleets/edge/slots.json', '{"version":2}'));
+    expect(message).toMatch(/was written by another release$/);
   });
 });
 

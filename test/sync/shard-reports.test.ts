@@ -236,3 +236,12 @@ test('with `report_every`, only what is news is written sooner', async () => {
   await at(17);
   expect((await kept())[0]?.generation).toBe(17);
 });
+
+test('a report that could not be read again costs no other instance of the shard its own', async () => {
+  const { failures, pass, kept } = bench();
+  await pass(report('lb1'), report('lb2', { pid: 2 ** 60 }), report('lb3'));
+  expect((await kept()).map(({ instance }) => instance)).toEqual(['lb1', 'lb3']);
+  expect(failures.join('\n')).toMatch(/\(new report\) at pid: /);
+  await pass(report('lb2', { observedAtMs: 2_000 }));
+  expect((await kept()).map(({ instance }) => instance)).toEqual(NAMES);
+});

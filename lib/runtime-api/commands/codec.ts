@@ -21,7 +21,6 @@ export interface CommandCodec<Asked, Answer> {
 
 /** `stats socket … severity-output number` (or `string`) puts `[3]: ` (or `[err]: `) before each message. */
 const SEVERITY = /^\[(?:\d|[a-z]+)\]: /;
-const LONGEST_WORDS = 300;
 
 /** A reply that is a message rather than a table: without severity and surrounding white space, maybe empty. */
 export function messageOf(reply: string): string {
@@ -30,10 +29,6 @@ export function messageOf(reply: string): string {
 
 /** Not a success: HAProxy's own words on one line, shortened where it printed its help text. */
 export function refusal(command: string, reply: string): CommandRefused {
-  const words = messageOf(reply).replaceAll(/[\p{Cc}\s]+/gu, ' ');
-  if (words === '') return new CommandRefused(command, '(an empty reply)');
-  return new CommandRefused(
-    command,
-    words.length > LONGEST_WORDS ? `${words.slice(0, LONGEST_WORDS)}…` : words,
-  );
+  const words = messageOf(reply).replaceAll(/\s+/g, ' ');
+  return new CommandRefused(command, words === '' ? '(an empty reply)' : words);
 }

@@ -1,8 +1,11 @@
 /** `show info`: which HAProxy process answers. Lines of `Name: value`, the same names on 2.2 to 3.2. */
 
+import { LONGEST_SHOWN } from '../../model/limits.ts';
 import type { InstanceInfo } from '../../model/observed.ts';
+import { printable } from '../../model/printable.ts';
 import { ReplyNotUnderstood } from '../errors.ts';
 import { type CommandCodec, refusal } from './codec.ts';
+import { decimal } from './decimal.ts';
 
 const COMMAND = 'show info';
 
@@ -13,7 +16,8 @@ export const showInfo: CommandCodec<undefined, InstanceInfo> = {
 
   /**
    * @throws CommandRefused for an answer that has no `Name: value` line.
-   * @throws ReplyNotUnderstood when the version, the process id or the uptime is missing or is none.
+   * @throws ReplyNotUnderstood when the version, the process id or the uptime is missing or is none: a version is a
+   *   word of visible ASCII characters, the others are numbers that JavaScript holds exactly.
    */
   read(_asked, reply) {
     const values = new Map<string, string>();
@@ -23,15 +27,35 @@ export const showInfo: CommandCodec<undefined, InstanceInfo> = {
     }
     if (values.size === 0) throw refusal(COMMAND, reply);
     return {
-      version: required(values, 'Version', /^\S+/),
-      pid: Number(required(values, 'Pid', /^\d+$/)),
-      uptimeSeconds: Number(required(values, 'Uptime_sec', /^\d+$/)),
+      version: version(values),
+      pid: number(values, 'Pid'),
+      uptimeSeconds: number(values, 'Uptime_sec'),
     };
   },
 };
 
-function required(values: ReadonlyMap<string, string>, name: string, form: RegExp): string {
-  const found = form.exec(values.get(name) ?? '')?.[0];
-  if (found === undefined) throw new ReplyNotUnderstood(COMMAND, `it has no ${name}`);
-  return found;
+type Values = ReadonlyMap<string, string>;
+
+/** Its first word: behind it may be a date. */
+function version(values: Values): string {
+  const [word = ''] = required(values, 'Version').split(/\s/);
+  if (word.length > LONGEST_SHOWN.version || !/^[!-~]+$/.test(word)) throw odd('Version', word);
+  return word;
+}
+
+function number(values: Values, name: string): number {
+  const text = required(values, name);
+  const value = decimal(text);
+  if (value === undefined) throw odd(name, text);
+  return value;
+}
+
+function required(values: Values, name: string): string {
+  const value = values.get(name) ?? '';
+  if (value === '') throw new ReplyNotUnderstood(COMMAND, `it has no ${name}`);
+  return value;
+}
+
+function odd(name: string, value: string): ReplyNotUnderstood {
+  return new ReplyNotUnderstood(COMMAND, `its ${name} is ${printable(value, LONGEST_SHOWN.version)}`);
 }

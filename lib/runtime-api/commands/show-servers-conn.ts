@@ -6,6 +6,7 @@
 
 import { ReplyNotUnderstood } from '../errors.ts';
 import { type CommandCodec, refusal } from './codec.ts';
+import { decimal } from './decimal.ts';
 import { backendReference } from './server-reference.ts';
 
 export const showServersConn: CommandCodec<{ readonly backend: string }, ReadonlyMap<string, number>> = {
@@ -32,9 +33,9 @@ export const showServersConn: CommandCodec<{ readonly backend: string }, Readonl
     for (const line of lines) {
       if (!line.startsWith(ours)) continue;
       const values = line.split(' ');
-      const count = values[at] ?? '';
-      if (!/^\d+$/.test(count)) throw new ReplyNotUnderstood(command, `a line without connections: ${line}`);
-      used.set((values[0] ?? '').slice(ours.length), Number(count));
+      const count = decimal(values[at] ?? '');
+      if (count === undefined) throw new ReplyNotUnderstood(command, `a line without connections: ${line}`);
+      used.set((values[0] ?? '').slice(ours.length), count);
     }
     return used;
   },

@@ -7,10 +7,13 @@
 
 import { adminStateOf } from '../../model/admin-state.ts';
 import { parseIpAddress } from '../../model/ip-address.ts';
+import { LONGEST_SHOWN } from '../../model/limits.ts';
 import type { CheckState, ObservedServer } from '../../model/observed.ts';
+import { printable } from '../../model/printable.ts';
 import { ReplyNotUnderstood } from '../errors.ts';
 import type { ServersState } from '../runtime-session.ts';
 import { type CommandCodec, refusal } from './codec.ts';
+import { decimal } from './decimal.ts';
 import { backendReference } from './server-reference.ts';
 
 /** Where a column is in a line. */
@@ -41,6 +44,9 @@ const CHECK_ENABLED = 0x04;
 
 /** `srv_op_state`; haproxy/server-t.h, enum srv_state, and measured on 2.2 to 3.2. */
 const OPERATIONAL = ['stopped', 'starting', 'running', 'stopping'] as const;
+
+/** The largest that HAProxy has: of ports, weights, and bit masks (which JavaScript's operators read as 32 bits). */
+const MOST = { port: 65_535, weight: 256, mask: 0xffff } as const;
 
 export interface ShowServersStateAsked {
   /** Absent: all backends. */
@@ -122,44 +128,31 @@ function observedServer(command: string, line: string, at: Positions): ObservedS
     return value;
   };
   const not = (column: Column) => new ReplyNotUnderstood(command, `${text(column)} is no ${column}: ${line}`);
-  const number = (column: Column): number => {
+  const number = (column: Column, most = Number.MAX_SAFE_INTEGER): number => {
     const value = decimal(text(column));
-    if (value === undefined) throw not(column);
+    if (value === undefined || value > most) throw not(column);
     return value;
   };
   const operational = OPERATIONAL[number('srv_op_state')];
   if (operational === undefined) throw not('srv_op_state');
-  const adminMask = number('srv_admin_state');
+  const adminMask = number('srv_admin_state', MOST.mask);
   return {
     backend: text('be_name'),
     server: text('srv_name'),
     address: canonical(text('srv_addr')),
-    port: number('srv_port'),
+    port: number('srv_port', MOST.port),
     admin: adminStateOf(adminMask),
     adminMask,
     operational,
-    weight: number('srv_uweight'),
-    configuredWeight: number('srv_iweight'),
+    weight: number('srv_uweight', MOST.weight),
+    configuredWeight: number('srv_iweight', MOST.weight),
     id: number('srv_id'),
     forcedId: number('srv_f_forced_id') === 1,
-    healthCheck: checkState(number('srv_check_state')),
-    agentCheck: checkState(number('srv_agent_state')),
+    healthCheck: checkState(number('srv_check_state', MOST.mask)),
+    agentCheck: checkState(number('srv_agent_state', MOST.mask)),
     ssl: values[at.srv_use_ssl] === '1',
   };
 }
-
-/** Undefined when `text` is not one or more digits. Half the time of an expression and `Number`. */
-function decimal(text: string): number | undefined {
-  let value = 0;
-  for (let index = 0; index < text.length; index += 1) {
-    const digit = text.charCodeAt(index) - ZERO;
-    if (!(digit >= 0 && digit <= 9)) return undefined;
-    value = value * 10 + digit;
-  }
-  return text === '' ? undefined : value;
-}
-
-const ZERO = '0'.charCodeAt(0);
 
 function checkState(mask: number): CheckState {
   if ((mask & CHECK_CONFIGURED) === 0) return 'none';
@@ -169,5 +162,5 @@ function checkState(mask: number): CheckState {
 /** HAProxy prints addresses as inet_ntop does, which is canonical already for those that cannot serve (0.0.0.0, ::). */
 function canonical(printed: string): string {
   const parsed = parseIpAddress(printed);
-  return typeof parsed === 'string' ? parsed : printed;
+  return typeof parsed === 'string' ? parsed : printable(printed, LONGEST_SHOWN.address);
 }

@@ -6,6 +6,7 @@
 
 import { ReplyNotUnderstood } from '../errors.ts';
 import { type CommandCodec, refusal } from './codec.ts';
+import { decimal } from './decimal.ts';
 import { backendReference } from './server-reference.ts';
 
 export interface ShowStatAsked {
@@ -43,15 +44,12 @@ export const showStat: CommandCodec<ShowStatAsked, ReadonlyMap<string, number>> 
       const values = line.split(',');
       const of = (column: string) => values[names.indexOf(column)] ?? '';
       if (of('pxname') !== asked.backend) continue;
-      const total = count(of('scur')) + count(of('qcur'));
-      if (Number.isNaN(total)) throw new ReplyNotUnderstood(command, `a line without sessions: ${line}`);
-      sessions.set(of('svname'), total);
+      const [current, queued] = [decimal(of('scur')), decimal(of('qcur'))];
+      if (current === undefined || queued === undefined) {
+        throw new ReplyNotUnderstood(command, `a line without sessions: ${line}`);
+      }
+      sessions.set(of('svname'), current + queued);
     }
     return sessions;
   },
 };
-
-/** NaN when `text` is no decimal number. */
-function count(text: string): number {
-  return /^\d+$/.test(text) ? Number(text) : Number.NaN;
-}

@@ -185,3 +185,34 @@ test('a reader that met something it does not understand reads the next reply', 
   expect(() => reader.read({}, '1\n# be_id\n')).toThrow('no column');
   expect(reader.read({}, right)).toEqual(showServersState.read({}, right));
 });
+
+test.each([
+  { what: 'a port', line: 'b s1 10.0.0.1 2 0 1 1 65536 1 0 0 0', says: '65536 is no srv_port' },
+  { what: 'a weight', line: 'b s1 10.0.0.1 2 0 257 1 80 1 0 0 0', says: '257 is no srv_uweight' },
+  {
+    what: 'an id',
+    line: 'b s1 10.0.0.1 2 0 1 1 80 9007199254740992 0 0 0',
+    says: '9007199254740992 is no srv_id',
+  },
+  {
+    what: 'a state',
+    line: 'b s1 10.0.0.1 2 4294967296 1 1 80 1 0 0 0',
+    says: '4294967296 is no srv_admin_state',
+  },
+  { what: 'an endless line', line: `b s1 10.0.0.1 2 0 1 x${' '.repeat(9_000)}`, says: /^.{200,320}…$/ },
+  { what: 'escape sequences', line: 'b s1 10.0.0.1 2 0 1 x\x1b[2J', says: 's1 10.0.0.1 2 0 1 x\\x1b[2J' },
+])('$what that HAProxy cannot have is one clear problem', ({ line, says }) => {
+  expect(() => showServersState.read({}, `1\n${HEADER}\n${line}\n`)).toThrow(
+    expect.objectContaining({
+      code: 'RUNTIME_API_REPLY_NOT_UNDERSTOOD',
+      message: typeof says === 'string' ? expect.stringContaining(says) : expect.stringMatching(says),
+    }),
+  );
+});
+
+test('an address that is none is kept short and visible, for it is stored and shown', () => {
+  const odd = `\x1b[2J${'a'.repeat(500)}`;
+  const { servers } = showServersState.read({}, `1\n${HEADER}\nb s1 ${odd} 2 0 1 1 80 1 0 0 0\n`);
+  expect(servers[0]?.address).toMatch(/^\\x1b\[2Ja+…$/);
+  expect(servers[0]?.address.length).toBe(100);
+});

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { printable } from '../../lib/consul/printable.ts';
+import { printable } from '../../lib/model/printable.ts';
 
 test.each([
   { what: 'plain text', text: '10.0.0.1', shown: '10.0.0.1' },

@@ -1,8 +1,16 @@
-/** Text that somebody else wrote, made fit for a terminal, a log line and a report. */
+/**
+ * Text that somebody else wrote, made fit for a terminal, a log line and a report. Every message and every printer
+ * goes through here: escape sequences and characters that turn the direction of text could show what is not so.
+ */
 
 /** Control, format (such as text direction), unassigned and lone surrogate characters, and line separators. */
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** `text` with everything invisible written out (`\n`, `\x1b`, `\u{202e}`); visible text comes back as it is. */
+export function visible(text: string): string {
+  return text.replace(INVISIBLE, escapeOf);
+}
 
 /**
  * `text` with everything invisible written out (`\n`, `\x00`, `\u{202e}`), cut to `longest` characters, the last
@@ -10,9 +18,9 @@ const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
  */
 export function printable(text: string, longest: number): string {
   const beginning = text.slice(0, longest * 2);
-  const visible = [...beginning.replace(INVISIBLE, escapeOf)];
-  if (visible.length <= longest && beginning.length === text.length) return visible.join('');
-  return `${visible.slice(0, longest - 1).join('')}…`;
+  const shown = [...visible(beginning)];
+  if (shown.length <= longest && beginning.length === text.length) return shown.join('');
+  return `${shown.slice(0, longest - 1).join('')}…`;
 }
 
 function escapeOf(character: string): string {

@@ -1,0 +1,37 @@
+/**
+ * How much is taken of what others send: every bound in this one place. What exceeds one is refused with a sentence
+ * that names it, or is cut where it is only shown; it costs nothing else its turn.
+ *
+ * Who writes to us: Consul and whoever registers there, load balancers, watches, whoever may write to the store, and
+ * the files that hitless.yml names. (hitless-pull has its own bounds, in the same sizes.)
+ */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Characters of what somebody else calls something, where it is shown or stored: a version, a refusal, a line. */
+export const LONGEST_SHOWN = { version: 60, reply: 300, line: 200, address: 100 } as const;
+
+/** Of what Consul has and nobody will serve, so many are named; the others are counted. */
+export const MOST_REFUSED = 20;
+
+/**
+ * Consul's answer about one service, where hitless.yml does not say otherwise: 19,000 registrations with one check (1.7
+ * KB each, measured on 1.8.7); HAProxy's round robin serves 4,095. A watch's body on standard input is as large.
+ */
+export const LARGEST_ANSWER_BYTES = 32 * MIB;
+
+/**
+ * Characters of a reply of the Runtime API. `table`: `show stat` of 5,000 servers is 1.6 MB. `message`: a refusal with
+ * all of HAProxy's help text is 25 kB, `show info` is 4 kB.
+ */
+export const LONGEST_REPLY = { table: 16 * MIB, message: 256 * KIB } as const;
+
+/** Files that an operator names: hitless.yml, a template, a certificate. */
+export const LARGEST_FILE_BYTES = { config: 4 * MIB, template: 4 * MIB, pem: MIB } as const;
+
+/** Values of hitless.yml once its anchors are put in: what a few lines of nested merge keys can be made of. */
+export const MOST_CONFIG_VALUES = 500_000;
+
+/** An object of the store: the slot table of 1,000 backends of 1,000 slots is 100 MB, and no worker's memory holds it. */
+export const LARGEST_OBJECT_BYTES = 128 * MIB;

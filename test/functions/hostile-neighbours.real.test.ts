@@ -180,6 +180,9 @@ describe('a load balancer that', () => {
     expect(table).not.toContain(`"serving","address":"${EVIL}"`);
     expect(own === undefined ? [] : await served(own)).toEqual(['127.0.0.11', '127.0.0.12']);
     expect(JSON.parse(reports[1] ?? '')).toMatchObject({ converged: true, commands: expect.any(Number) });
+    const shard = await stored(`fleets/${fleet}/shards/0.json`);
+    expect(shard).toContain('"instance":"good"');
+    expect(shard.length).toBeLessThan(5_000);
     const written = [table, ...reports, ...lines].join('\n');
     expect(written).not.toContain(ESCAPE);
     expect(written).not.toMatch(/^\{"level":"INFO","message":"forged"\}/m);

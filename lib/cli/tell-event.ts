@@ -8,5 +8,6 @@ export function tellEvent(event: SyncEvent): void {
   const { fleet, instance, backend } = event;
   const where = [fleet, instance, backend].filter((name) => name !== undefined).join('/');
   if (event.event === 'failed') tell(`${where}: ${event.error}`);
+  if (event.event === 'turn_awaited') tell(`${where}: waiting for ${event.holder} to end its pass`);
   if (event.event === 'endpoint_noticed') tell(`${where}: ${event.notice}`);
 }

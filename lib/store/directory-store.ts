@@ -1,44 +1,60 @@
 /**
  * The object store in a directory of one machine: keys are paths below it, ETags are digests of the content.
  *
- * Beside the objects it has `.locks/` (a few empty files) and, while something is written, a `.NAME.tmp` next to the
- * object. Files get the permissions that the process's umask leaves.
+ * Beside the objects it has `.locks/`: a few small files, one more for each fleet, and what a killed writer left
+ * behind. Files get the permissions that the process's umask leaves, and the owner that file-owner.ts says.
  */
 
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import pLimit, { type LimitFunction } from 'p-limit';
-import { withKernelLock } from './kernel-lock.ts';
-import { type ObjectStore, type StoredObject, StoreFailed } from './object-store.ts';
+import { giveTo, makeFolder, type Owner, ownerToBe } from './file-owner.ts';
+import { LockNotFree, takeKernelLock, withKernelLock } from './kernel-lock.ts';
+import { type ObjectStore, type StoredObject, StoreFailed, TurnNotFree } from './object-store.ts';
+import { storeObstacles, withReason } from './store-obstacles.ts';
 
 /** Writers of different keys seldom wait for each other; few enough that the lock files do not litter. */
 const LOCKS = 16;
 /** A writer holds a lock for two fsyncs; one that holds it for so long is stopped, and not dead. */
 const LOCK_WAIT_MS = 10_000;
+/** Several passes, each of them with an instance that does not answer. */
+const TURN_WAIT_MS = 60_000;
+
+export interface DirectoryStoreOptions {
+  /** For how long a turn is waited for, in milliseconds; 60 s when absent. */
+  readonly turnWaitMs?: number;
+}
 
 /**
  * Readers see the old object or the new one, never a part, and a new one survives a power failure: it is written
- * beside the old one, flushed, and renamed. What a killed writer left behind is overwritten by the next.
+ * beside the locks, flushed, and renamed. What a killed writer left there is overwritten by the next: there is one such
+ * file for each lock, and no more.
  *
- * Conditional writes are exact among all processes of this machine. Not on network file systems that do not
- * implement locks.
+ * Conditional writes and turns are exact among all processes of this machine, whatever user they run as: one that may
+ * not take a lock is refused, and does nothing. Not on network file systems that do not implement locks.
  *
  * Refused, with `StoreFailed`, are keys that are no relative path of ordinary names: an empty one, an absolute one,
  * and segments that are empty or begin with a dot.
  *
  * @param folder is created by the first write.
  */
-export function createDirectoryStore(folder: string): ObjectStore {
+export function createDirectoryStore(
+  folder: string,
+  { turnWaitMs = TURN_WAIT_MS }: DirectoryStoreOptions = {},
+): ObjectStore {
   const queues = new Map<number, LimitFunction>();
-  const exclusively = <T>(key: string, work: () => Promise<T>): Promise<T> => {
+  const locks = join(folder, '.locks');
+  const exclusively = <T>(key: string, work: (place: Place) => Promise<T>): Promise<T> => {
     const number = lockOf(key);
     const queue = queues.get(number) ?? pLimit(1);
     queues.set(number, queue);
     return queue(async () => {
-      const locks = join(folder, '.locks');
-      await mkdir(locks, { recursive: true });
-      return withKernelLock(join(locks, String(number)), LOCK_WAIT_MS, work);
+      const owner = ownerToBe(folder);
+      await makeFolder(locks, owner);
+      const path = join(locks, String(number));
+      const wait = { waitMs: LOCK_WAIT_MS, owner };
+      return withKernelLock(path, wait, () => work({ temporary: `${path}.tmp`, owner }));
     });
   };
 
@@ -46,19 +62,57 @@ export function createDirectoryStore(folder: string): ObjectStore {
     get: (key) => reporting('get', folder, key, (path) => readObject(path)),
 
     put: (key, body) =>
-      reporting('put', folder, key, (path) => exclusively(key, () => replaceFile(path, Buffer.from(body)))),
+      reporting('put', folder, key, (path) =>
+        exclusively(key, (place) => replaceFile(path, Buffer.from(body), place)),
+      ),
 
     putIf: (key, body, expected) =>
       reporting('put', folder, key, (path) =>
-        exclusively(key, async () => {
+        exclusively(key, async (place) => {
           const present = await readObject(path);
           if ((present?.etag ?? null) !== expected) return 'lost-race';
           const bytes = Buffer.from(body);
-          await replaceFile(path, bytes);
+          await replaceFile(path, bytes, place);
           return { etag: etagOf(bytes) };
         }),
       ),
+
+    async takeTurn(fleet, { signal, onWaiting }) {
+      const path = join(locks, `turn-${fleet}`);
+      try {
+        const owner = ownerToBe(folder);
+        await makeFolder(locks, owner);
+        const lock = await takeKernelLock(path, {
+          waitMs: turnWaitMs,
+          signal,
+          owner,
+          onWaiting: (holder) => onWaiting(holder?.words ?? 'another process'),
+        });
+        return { end: lock.release };
+      } catch (error) {
+        if (signal?.aborted === true) throw error;
+        if (error instanceof LockNotFree) throw new TurnNotFree(turnNotFree(error, turnWaitMs));
+        throw new StoreFailed('put', path, withReason(error, folder));
+      }
+    },
+
+    obstacles: (fleet) => storeObstacles(folder, fleet),
   };
+}
+
+function turnNotFree({ holder }: LockNotFree, waitMs: number): string {
+  const who = holder?.words ?? 'another process';
+  const why = `waited ${waitMs / 1_000} s for ${who} to end its pass of this fleet, and did nothing`;
+  if (holder === null) return why;
+  return holder.stopped
+    ? `${why}: \`kill -CONT ${holder.pid}\` lets it go on, \`kill -9 ${holder.pid}\` ends it; the next pass finishes what it began`
+    : `${why}: when \`ps ${holder.pid}\` says that it hangs, \`kill -9 ${holder.pid}\` does no harm`;
+}
+
+/** Where a writer writes, and for whom. */
+interface Place {
+  readonly temporary: string;
+  readonly owner: Owner | null;
 }
 
 async function reporting<T>(
@@ -72,7 +126,7 @@ async function reporting<T>(
     if (!isKey(key)) throw new Error(`${JSON.stringify(key)} is not a key`);
     return await work(path);
   } catch (error) {
-    throw new StoreFailed(operation, path, error);
+    throw new StoreFailed(operation, path, withReason(error, folder));
   }
 }
 
@@ -89,7 +143,7 @@ async function readObject(path: string): Promise<StoredObject | null> {
     const bytes = await readFile(path);
     return { body: bytes.toString(), etag: etagOf(bytes) };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (codeOf(error) === 'ENOENT') return null;
     throw error;
   }
 }
@@ -98,19 +152,31 @@ function etagOf(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Only one writer of a path at a time, or they would share the temporary file. */
-async function replaceFile(path: string, bytes: Buffer): Promise<void> {
+async function replaceFile(path: string, bytes: Buffer, { temporary, owner }: Place): Promise<void> {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true });
-  const temporary = join(folder, `.${basename(path)}.tmp`);
-  await writeAndFlush(temporary, bytes);
-  await rename(temporary, path);
+  await makeFolder(folder, owner);
+  // Where releases before this one wrote.
+  const beside = join(folder, `.${basename(path)}.tmp`);
+  await rm(beside, { force: true });
+  try {
+    await writeAndFlush(temporary, bytes, owner);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    // The folder is a link to, or a mount of, another file system.
+    if (codeOf(error) !== 'EXDEV') throw error;
+    await writeAndFlush(beside, bytes, owner);
+    await rename(beside, path);
+  }
   await flushFolder(folder);
 }
 
-async function writeAndFlush(path: string, bytes: Buffer): Promise<void> {
-  const file = await open(path, 'w');
+/** What is there already, a killed writer left, maybe of another user: it is not written to, but replaced. */
+async function writeAndFlush(path: string, bytes: Buffer, owner: Owner | null): Promise<void> {
+  await rm(path, { force: true });
+  const file = await open(path, 'wx');
   try {
+    await giveTo(file, owner);
     await file.writeFile(bytes);
     await file.sync();
   } finally {
@@ -125,4 +191,8 @@ async function flushFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -21,6 +21,38 @@ export interface ObjectStore {
    * Throws `StoreFailed`; whether the object was written is then unknown.
    */
   putIf(key: string, body: string, expected: string | null): Promise<{ readonly etag: string } | 'lost-race'>;
+
+  /**
+   * Waits until no other pass of the fleet is at work on this store, and keeps others waiting until the turn ends, or
+   * its process does. Who got it reads everything anew: the one before may have changed it.
+   *
+   * Absent: the store has no turns, and passes of one fleet may overlap.
+   *
+   * Throws `TurnNotFree`, `StoreFailed`, or the signal's reason.
+   */
+  takeTurn?(fleet: string, options: TurnOptions): Promise<Turn>;
+
+  /**
+   * What keeps this process from reading and writing a fleet's objects; each one a sentence that says what to do, empty
+   * when nothing does. Changes nothing. Absent: only trying tells.
+   */
+  obstacles?(fleet: string): Promise<readonly string[]>;
+}
+
+export interface TurnOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told once, after a moment of waiting: for whom, in words. */
+  readonly onWaiting: (holder: string) => void;
+}
+
+export interface Turn {
+  readonly end: () => Promise<void>;
+}
+
+/** Another pass of the fleet did not end in time; nothing was done. Trying again later can help. */
+export class TurnNotFree extends Error {
+  override readonly name = 'TurnNotFree';
+  readonly code = 'STORE_TURN_NOT_FREE';
 }
 
 /** The store could not be asked, or answered something unexpected. Trying again later can help. */

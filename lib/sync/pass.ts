@@ -14,6 +14,7 @@ import type { SyncPorts } from './ports.ts';
 import { publish } from './publish.ts';
 import type { ConsulFailure, EntriesByService } from './read-endpoints.ts';
 import { recallShard, shardOf, shardsOf } from './shard-reports.ts';
+import { inTurn } from './turn.ts';
 
 /** Connections at the same time; an instance that hangs holds one of them for the fleet's `timeout`. */
 const AT_ONCE = 200;
@@ -44,14 +45,20 @@ export interface PassResult {
 }
 
 /**
- * @throws StoreFailed, DocumentInvalid, TemplateInvalid, ConsulUnavailable: nothing was done. What goes wrong with one
- *   service, one instance or one object afterwards is in the result.
+ * Where the store has turns, the passes of a fleet are done one after the other.
+ *
+ * @throws StoreFailed, TurnNotFree, DocumentInvalid, TemplateInvalid, ConsulUnavailable: nothing was done. What goes
+ *   wrong with one service, one instance or one object afterwards is in the result.
  */
 export async function passFleet(
   ports: SyncPorts,
   configured: Fleet,
   options: PassOptions,
 ): Promise<PassResult> {
+  return inTurn(ports, configured, options.signal, () => passInTurn(ports, configured, options));
+}
+
+async function passInTurn(ports: SyncPorts, configured: Fleet, options: PassOptions): Promise<PassResult> {
   const stored = await ports.store.get(slotTableKey(configured.name));
   const [proposal, whole] = await Promise.all([
     proposeTable(ports, configured, stored, options.entries, options.receivedAtMs ?? null),

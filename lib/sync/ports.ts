@@ -24,6 +24,7 @@ export interface SyncEvent {
   readonly event:
     | 'table_published'
     | 'table_race_lost'
+    | 'turn_awaited'
     | 'consul_unavailable'
     | 'endpoint_refused'
     | 'endpoint_noticed'

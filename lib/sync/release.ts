@@ -10,6 +10,7 @@ import { decodeSlotTable, encodeSlotTable } from '../store/slot-table-document.t
 import { backendStatus, type WithheldChange } from './backend-status.ts';
 import type { SyncPorts } from './ports.ts';
 import { publish } from './publish.ts';
+import { inTurn } from './turn.ts';
 
 /** Somebody else publishing this often between our read and our write is not a race any more. */
 const MOST_RACES = 20;
@@ -27,9 +28,18 @@ export interface Released {
  * Lets go what is withheld in `policy`'s backend; asks neither Consul nor a load balancer. The next pass drains it or
  * puts it in maint as usual; what Consul has ready again by then stays. Repeating it does no harm.
  *
- * @throws StoreFailed, DocumentInvalid, TemplateInvalid; nothing was released then.
+ * @throws StoreFailed, TurnNotFree, DocumentInvalid, TemplateInvalid; nothing was released then.
  */
 export async function releaseBackend(
+  ports: Pick<SyncPorts, 'store' | 'log'>,
+  fleet: Fleet,
+  policy: BackendPolicy,
+  options: { readonly empty: boolean },
+): Promise<Released> {
+  return inTurn(ports, fleet, undefined, () => releaseInTurn(ports, fleet, policy, options));
+}
+
+async function releaseInTurn(
   ports: Pick<SyncPorts, 'store' | 'log'>,
   fleet: Fleet,
   policy: BackendPolicy,

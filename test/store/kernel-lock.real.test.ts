@@ -1,4 +1,5 @@
 import { chmodSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type TemporaryFolder, temporaryFolder } from '../../infra/local/temporary-folder.ts';
@@ -20,7 +21,9 @@ afterEach(() => {
 test('whoever comes while it is held waits, and is told when it takes too long', async () => {
   await withKernelLock(path, 1_000, async () => {
     const late = withKernelLock(path, 20, async () => {});
-    await expect(late).rejects.toThrow(`another process held ${path} for 20 ms`);
+    await expect(late).rejects.toThrow(
+      `process ${process.pid} of user ${userInfo().username} held ${path} for 20 ms`,
+    );
   });
   expect(await withKernelLock(path, 1_000, async () => 'free again')).toBe('free again');
 });
@@ -29,7 +32,7 @@ test('a lock file that may only be read excludes as well', async () => {
   writeFileSync(path, '');
   chmodSync(path, 0o444);
   await withKernelLock(path, 1_000, () =>
-    expect(withKernelLock(path, 20, async () => {})).rejects.toThrow('another process held'),
+    expect(withKernelLock(path, 20, async () => {})).rejects.toThrow('held'),
   );
 });
 

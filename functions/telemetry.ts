@@ -5,6 +5,7 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import type { MiddlewareObj } from '@middy/core';
+import { visibleLines } from '../lib/model/printable.ts';
 import { metricsNamespace } from './wiring.ts';
 
 export interface Telemetry {
@@ -20,13 +21,18 @@ export interface Telemetry {
  */
 export function createTelemetry(functionName: 'webhook' | 'worker' | 'reconcile'): Telemetry {
   const serviceName = `hitless-${functionName}`;
-  const logger = new Logger({ serviceName });
+  const logger = new Logger({ serviceName, jsonReplacerFn: visibleText });
   const metrics = new Metrics({ namespace: metricsNamespace(), serviceName });
   return {
     logger,
     metrics,
     middlewares: [injectLambdaContext(logger), logMetrics(metrics, { captureColdStartMetric: true })],
   };
+}
+
+/** A log is read in terminals and consoles, too: what others wrote reaches no line with anything invisible in it. */
+function visibleText(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? visibleLines(value) : value;
 }
 
 /** For secrets that could not be read anew: nothing is broken yet, and their rotation waits for it. */

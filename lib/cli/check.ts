@@ -8,6 +8,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type GlobalOptions, select } from './global-options.ts';
 import { checkText, headText } from './output/check-text.ts';
 import { print, printJson } from './output/print.ts';
+import { visibleIn } from './output/visible-in.ts';
 import { does, messageOf } from './run.ts';
 import { openPorts } from './wiring.ts';
 
@@ -66,8 +67,8 @@ async function check(options: CheckOptions): Promise<ExitCode> {
     printJson({ ok, fleets: Object.fromEntries(checks.map(([{ name }, result]) => [name, result])) });
   } else {
     print([
-      ...headText(options.config, config),
-      ...checks.flatMap(([fleet, result]) => checkText(fleet, result)),
+      ...headText(options.config, visibleIn(config)),
+      ...checks.flatMap(([fleet, result]) => checkText(visibleIn(fleet), visibleIn(result))),
     ]);
     print([ok ? 'OK' : 'There are problems.']);
   }

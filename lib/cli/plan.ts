@@ -8,6 +8,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type GlobalOptions, select } from './global-options.ts';
 import { planText } from './output/plan-text.ts';
 import { print, printJson } from './output/print.ts';
+import { visibleIn } from './output/visible-in.ts';
 import { does, eachFleet } from './run.ts';
 import { tellEvent } from './tell-event.ts';
 import { openPorts } from './wiring.ts';
@@ -80,7 +81,9 @@ async function plan(options: GlobalOptions): Promise<ExitCode> {
     const told = outcomes.map(({ fleet, result, error }) => [fleet.name, result ?? { error }]);
     printJson({ fleets: Object.fromEntries(told) });
   } else {
-    print(outcomes.flatMap(({ fleet, result }) => (result === null ? [] : planText(fleet, result))));
+    print(
+      outcomes.flatMap(({ fleet, result }) => (result === null ? [] : planText(fleet, visibleIn(result)))),
+    );
   }
   if (outcomes.some(({ result }) => result === null)) return EXIT.failed;
   return outcomes.some(({ result }) => result !== null && isSomething(result)) ? EXIT.somethingToDo : EXIT.ok;

@@ -8,6 +8,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type GlobalOptions, select } from './global-options.ts';
 import { print, printJson } from './output/print.ts';
 import { releaseText } from './output/release-text.ts';
+import { visibleIn } from './output/visible-in.ts';
 import { does } from './run.ts';
 import { tellEvent } from './tell-event.ts';
 import { UsageError } from './usage-error.ts';
@@ -59,7 +60,7 @@ async function release(options: ReleaseOptions): Promise<ExitCode> {
   const ports = openPorts(config, tellEvent);
   const result = await releaseBackend(ports, fleet, policy, { empty: options.empty === true });
   if (options.json === true) printJson({ fleet: fleet.name, backend: policy.backend, ...result });
-  else print(releaseText(fleet, policy, result));
+  else print(releaseText(fleet, policy, visibleIn(result)));
   return exitCodeOf(result);
 }
 

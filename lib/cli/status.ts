@@ -6,6 +6,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type GlobalOptions, select } from './global-options.ts';
 import { print, printJson } from './output/print.ts';
 import { statusText } from './output/status-text.ts';
+import { visibleIn } from './output/visible-in.ts';
 import { does, eachFleet } from './run.ts';
 import { openConfiguredStore } from './wiring.ts';
 
@@ -39,7 +40,11 @@ async function status(options: GlobalOptions): Promise<ExitCode> {
     const told = outcomes.map(({ fleet, result, error }) => [fleet.name, result ?? { error }]);
     printJson({ fleets: Object.fromEntries(told) });
   } else {
-    print(outcomes.flatMap(({ fleet, result }) => (result === null ? [] : statusText(fleet.name, result))));
+    print(
+      outcomes.flatMap(({ fleet, result }) =>
+        result === null ? [] : statusText(fleet.name, visibleIn(result)),
+      ),
+    );
   }
   return outcomes.some(({ result }) => result === null) ? EXIT.failed : EXIT.ok;
 }

@@ -12,6 +12,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type GlobalOptions, type Selection, select } from './global-options.ts';
 import { print, printJson, tell } from './output/print.ts';
 import { syncText } from './output/sync-text.ts';
+import { visibleIn } from './output/visible-in.ts';
 import { toTheSecond } from './output/words.ts';
 import { does, eachFleet, messageOf } from './run.ts';
 import { tellEvent } from './tell-event.ts';
@@ -101,7 +102,9 @@ async function sync(options: SyncOptions): Promise<ExitCode> {
     const told = outcomes.map(({ fleet, result, error }) => [fleet.name, result ?? { error }]);
     printJson({ fleets: Object.fromEntries(told) });
   } else {
-    print(outcomes.flatMap(({ fleet, result }) => (result === null ? [] : syncText(fleet, result))));
+    print(
+      outcomes.flatMap(({ fleet, result }) => (result === null ? [] : syncText(fleet, visibleIn(result)))),
+    );
   }
   if (outcomes.every(({ result }) => result === null)) return EXIT.failed;
   return outcomes.some(({ result }) => result === null || isLeft(result)) ? EXIT.somethingLeft : EXIT.ok;

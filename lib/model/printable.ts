@@ -12,6 +12,11 @@ export function visible(text: string): string {
   return text.replace(INVISIBLE, escapeOf);
 }
 
+/** As `visible`, but lines stay lines. */
+export function visibleLines(text: string): string {
+  return text.split('\n').map(visible).join('\n');
+}
+
 /**
  * `text` with everything invisible written out (`\n`, `\x00`, `\u{202e}`), cut to `longest` characters, the last
  * of which is then `…`. A backslash stays as it is: the result is for eyes, not for parsing.

@@ -51,7 +51,7 @@ export function addCheck(program: Command): void {
 
 async function check(options: CheckOptions): Promise<ExitCode> {
   const { config, fleets } = await select(options);
-  const ports = openPorts(config, () => {});
+  const ports = await openPorts(config, () => {});
   const checks = await Promise.all(
     fleets.map(async (fleet): Promise<[Fleet, FleetCheck]> => {
       const live = options.live === true ? await surveyFleet(ports, fleet) : null;

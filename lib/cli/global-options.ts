@@ -2,7 +2,6 @@
 
 import type { Command } from 'commander';
 import { didYouMean } from '../config/did-you-mean.ts';
-import { loadConfig } from '../config/load-config.ts';
 import type { Fleet, HitlessConfig } from '../model/fleet.ts';
 import { UsageError } from './usage-error.ts';
 import { defaultConfigPath } from './wiring.ts';
@@ -34,6 +33,8 @@ export function addGlobalOptions(program: Command): void {
  * @throws UsageError when a fleet is asked for that the configuration does not have.
  */
 export async function select({ config: path, fleet: wanted = [] }: GlobalOptions): Promise<Selection> {
+  // Later than the command line is read: what is wrong with that needs no parser of YAML.
+  const { loadConfig } = await import('../config/load-config.ts');
   const config = await loadConfig(path);
   const names = config.fleets.map(({ name }) => name);
   for (const name of wanted.filter((one) => !names.includes(one))) {

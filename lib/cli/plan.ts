@@ -62,7 +62,7 @@ export interface FleetPlan {
 
 async function plan(options: GlobalOptions): Promise<ExitCode> {
   const { config, fleets } = await select(options);
-  const ports = openPorts(config, tellEvent);
+  const ports = await openPorts(config, tellEvent);
   const outcomes = await eachFleet(fleets, async (fleet): Promise<FleetPlan> => {
     const preview = await previewFleet(ports, fleet);
     const { table, changed, consulFailures, refusedInstances } = preview;

@@ -57,7 +57,7 @@ async function release(options: ReleaseOptions): Promise<ExitCode> {
     throw new UsageError(`a release is for one fleet: choose one with --fleet (${names})`);
   }
   const policy = backendOf(fleet, options.backend);
-  const ports = openPorts(config, tellEvent);
+  const ports = await openPorts(config, tellEvent);
   const result = await releaseBackend(ports, fleet, policy, { empty: options.empty === true });
   if (options.json === true) printJson({ fleet: fleet.name, backend: policy.backend, ...result });
   else print(releaseText(fleet, policy, visibleIn(result)));

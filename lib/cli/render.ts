@@ -41,7 +41,7 @@ async function render(options: GlobalOptions): Promise<ExitCode> {
     throw new UsageError(`a configuration is one fleet's: choose one with --fleet (${names})`);
   }
   const key = slotTableKey(fleet.name);
-  const stored = await openConfiguredStore(config.store).get(key);
+  const stored = await (await openConfiguredStore(config.store)).get(key);
   const table = stored === null ? null : decodeSlotTable(key, stored.body);
   const rendered = renderConfiguration(fleet, table ?? { backends: {} });
   if (rendered === null) {

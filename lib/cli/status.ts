@@ -34,7 +34,7 @@ export function addStatus(program: Command): void {
 
 async function status(options: GlobalOptions): Promise<ExitCode> {
   const { config, fleets } = await select(options);
-  const store = openConfiguredStore(config.store);
+  const store = await openConfiguredStore(config.store);
   const outcomes = await eachFleet(fleets, (fleet) => fleetStatus(store, fleet));
   if (options.json === true) {
     const told = outcomes.map(({ fleet, result, error }) => [fleet.name, result ?? { error }]);

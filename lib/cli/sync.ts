@@ -139,7 +139,7 @@ async function syncFleet(
   { wait }: SyncOptions,
 ): Promise<FleetSync> {
   const storeFailures: string[] = [];
-  const ports = openPorts(config, (event) => {
+  const ports = await openPorts(config, (event) => {
     if (event.event === 'failed') storeFailures.push(String(event.error));
     tellEvent(event);
   });

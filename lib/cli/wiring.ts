@@ -1,14 +1,12 @@
 /**
  * From the environment and the configuration to what the commands work with. The only reader of `process.env` in
  * this folder: `HITLESS_CONFIG`, `HITLESS_CONSUL_TOKEN`, `HITLESS_DEBUG`; the AWS SDK reads its own.
+ *
+ * What connects to others is loaded when it is asked for, so that help and mistakes are told at once.
  */
 
-import { S3Client } from '@aws-sdk/client-s3';
-import { createConsulReader } from '../consul/consul-reader.ts';
 import type { HitlessConfig, StoreAddress } from '../model/fleet.ts';
-import { openSession } from '../runtime-api/connect.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import { openStore } from '../store/open-store.ts';
 import type { SyncEvent, SyncPorts } from '../sync/ports.ts';
 
 /** A sync does not wait longer for Consul; the next one asks again. */
@@ -24,24 +22,27 @@ export function isDebugging(): boolean {
 }
 
 /** Connects to nobody yet. */
-export function openPorts({ consul, store }: HitlessConfig, log: (event: SyncEvent) => void): SyncPorts {
+export async function openPorts(
+  { consul, store: address }: HitlessConfig,
+  log: (event: SyncEvent) => void,
+): Promise<SyncPorts> {
+  const [store, { createConsulReader }, { openSession }] = await Promise.all([
+    openConfiguredStore(address),
+    import('../consul/consul-reader.ts'),
+    import('../runtime-api/connect.ts'),
+  ]);
   const token = process.env.HITLESS_CONSUL_TOKEN;
   const reader = createConsulReader(consul, { token, timeoutMs: CONSUL_TIMEOUT_MS });
-  return {
-    store: openConfiguredStore(store),
-    readService: (service) => reader.readService(service),
-    openSession,
-    now: Date.now,
-    log,
-  };
+  return { store, readService: (service) => reader.readService(service), openSession, now: Date.now, log };
 }
 
-export function openConfiguredStore(address: StoreAddress): ObjectStore {
-  return openStore(address, s3Client);
-}
-
-/** A local S3 is reached by one host name, so the bucket has to stand in the path. */
-function s3Client(): S3Client {
+/** The AWS SDK, which takes longer to load than a pass on one machine takes, is loaded for a store on S3 only. */
+export async function openConfiguredStore(address: StoreAddress): Promise<ObjectStore> {
+  if (address.scheme === 'file') {
+    const { createDirectoryStore } = await import('../store/directory-store.ts');
+    return createDirectoryStore(address.path);
+  }
+  const { openS3Store } = await import('./s3.ts');
   const endpoint = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;
-  return new S3Client({ forcePathStyle: endpoint !== undefined });
+  return openS3Store(address, endpoint);
 }

@@ -10,13 +10,23 @@ import { Command, InvalidArgumentError } from 'commander';
 import { assignment } from './assignment.ts';
 import { type Benchmark, type BenchmarkOptions, type BenchmarkResult, isMet } from './benchmark.ts';
 import { bundles } from './bundles.ts';
+import { command } from './command.ts';
 import { day } from './day.ts';
 import { badInstances, fleet } from './fleet.ts';
 import { propagation } from './propagation.ts';
 import { slots } from './slots.ts';
 import { tableOf } from './table.ts';
 
-const benchmarks: readonly Benchmark[] = [slots, propagation, fleet, badInstances, assignment, bundles, day];
+const benchmarks: readonly Benchmark[] = [
+  slots,
+  propagation,
+  fleet,
+  badInstances,
+  assignment,
+  bundles,
+  command,
+  day,
+];
 
 interface Flags {
   readonly json?: true;

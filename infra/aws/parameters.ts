@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { parse } from 'yaml';
+import { GENERATIONS_KEPT_DAYS } from '../../lib/store/generations.ts';
 
 export type Parameters = v.InferOutput<typeof schema>;
 
@@ -40,7 +41,7 @@ const schema = v.pipe(
     webhooks: v.optional(between(1, 1000), 10),
     propagation: v.optional(between(1, 3_600_000), 2000),
     logRetentionDays: v.optional(v.picklist(retentions(), `expected one of ${retentions().join(', ')}`), 30),
-    generationsKeptDays: v.optional(between(1, 36_500), 90),
+    generationsKeptDays: v.optional(between(1, 36_500), GENERATIONS_KEPT_DAYS),
     tracing: v.optional(v.boolean('expected true or false'), false),
   }),
   v.check(

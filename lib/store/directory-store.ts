@@ -12,6 +12,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { giveTo, makeFolder, type Owner, ownerToBe } from './file-owner.ts';
 import { LockNotFree, takeKernelLock, withKernelLock } from './kernel-lock.ts';
 import { type ObjectStore, type StoredObject, StoreFailed, TurnNotFree } from './object-store.ts';
+import { namesIn, removeOld } from './old-folders.ts';
 import { storeObstacles, withReason } from './store-obstacles.ts';
 
 /** Writers of different keys seldom wait for each other; few enough that the lock files do not litter. */
@@ -76,6 +77,10 @@ export function createDirectoryStore(
           return { etag: etagOf(bytes) };
         }),
       ),
+
+    list: (folderKey) => reporting('get', folder, folderKey, namesIn),
+
+    expire: (folderKey, options) => reporting('put', folder, folderKey, (path) => removeOld(path, options)),
 
     async takeTurn(fleet, { signal, onWaiting }) {
       const path = join(locks, `turn-${fleet}`);

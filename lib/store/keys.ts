@@ -17,6 +17,11 @@ export function currentConfigurationKey(fleet: string): string {
   return `${fleetPrefix(fleet)}/current.json`;
 }
 
+/** Every generation is a folder in it, called by its number. */
+export function generationsFolder(fleet: string): string {
+  return `${fleetPrefix(fleet)}/generations`;
+}
+
 /** The table of one generation; never rewritten. */
 export function generationSlotTableKey(fleet: string, generation: number): string {
   return `${generationPrefix(fleet, generation)}/slots.json`;
@@ -60,7 +65,7 @@ function generationPrefix(fleet: string, generation: number): string {
   if (!Number.isSafeInteger(generation) || generation < 1) {
     throw new RangeError(`${generation} is not a generation`);
   }
-  return `${fleetPrefix(fleet)}/generations/${generation}`;
+  return `${generationsFolder(fleet)}/${generation}`;
 }
 
 /** The configuration file was checked before; a name that gets here unchecked must not become a path. */

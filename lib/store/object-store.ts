@@ -23,6 +23,19 @@ export interface ObjectStore {
   putIf(key: string, body: string, expected: string | null): Promise<{ readonly etag: string } | 'lost-race'>;
 
   /**
+   * The names of objects and folders directly in a folder of keys, in no order; empty where there is nothing. Absent:
+   * the store cannot tell. Throws `StoreFailed`.
+   */
+  list?(folder: string): Promise<readonly string[]>;
+
+  /**
+   * Removes folders from `folder` that are numbers and that another one followed more than `days` ago, the oldest
+   * first; never the one with the highest number, and at most so many. Absent: the store does it by itself, as S3's
+   * lifecycle does. Throws `StoreFailed`.
+   */
+  expire?(folder: string, options: { readonly days: number; readonly most: number }): Promise<void>;
+
+  /**
    * Waits until no other pass of the fleet is at work on this store, and keeps others waiting until the turn ends, or
    * its process does. Who got it reads everything anew: the one before may have changed it.
    *

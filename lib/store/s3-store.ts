@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   GetObjectCommand,
   HeadObjectCommand,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
   PutObjectCommand,
   type PutObjectCommandInput,
   type S3Client,
@@ -60,6 +62,14 @@ export function createS3Store(client: S3Client, { bucket, prefix }: S3Location):
       }
     },
 
+    async list(folder) {
+      try {
+        return await namesBelow(client, bucket, `${start}${folder}/`);
+      } catch (error) {
+        throw failed('get', folder, error);
+      }
+    },
+
     async putIf(key, body, expected) {
       const id = randomUUID();
       const condition = expected === null ? { IfNoneMatch: '*' } : { IfMatch: expected };
@@ -76,6 +86,21 @@ export function createS3Store(client: S3Client, { bucket, prefix }: S3Location):
       }
     },
   };
+}
+
+/** A thousand in one answer. */
+async function namesBelow(client: S3Client, bucket: string, prefix: string): Promise<readonly string[]> {
+  const names: string[] = [];
+  let next: { ContinuationToken?: string } | null = {};
+  while (next !== null) {
+    const asked = { Bucket: bucket, Prefix: prefix, Delimiter: '/', ...next };
+    const answer: ListObjectsV2CommandOutput = await client.send(new ListObjectsV2Command(asked));
+    const { Contents: objects = [], CommonPrefixes: folders = [], NextContinuationToken: token } = answer;
+    const keys = [...objects.map(({ Key }) => Key ?? ''), ...folders.map(({ Prefix }) => Prefix ?? '')];
+    names.push(...keys.map((key) => key.slice(prefix.length).replace(/\/$/, '')));
+    next = token === undefined ? null : { ContinuationToken: token };
+  }
+  return names;
 }
 
 /** 409 is a write of the same key at the same moment: S3 has decided nothing yet, so it is asked again. */

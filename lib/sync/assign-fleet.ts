@@ -10,27 +10,32 @@ import { slotTableKey } from '../store/keys.ts';
 import type { StoredObject } from '../store/object-store.ts';
 import { decodeSlotTable, encodeSlotTable } from '../store/slot-table-document.ts';
 import { adopt } from './adopt.ts';
+import { newestGeneration } from './newest-generation.ts';
 import type { SyncPorts } from './ports.ts';
+import type { ToPublish } from './publish.ts';
 import { type ConsulFailure, type EntriesByService, readFleetEndpoints } from './read-endpoints.ts';
 import { continueTrail } from './trail.ts';
 
 /** Somebody else publishing this often between two of our reads is not a race any more. */
 const MOST_RACES = 20;
 
-export interface FleetAssignment {
+/** A table that is not published yet. */
+export interface Proposal {
   readonly table: SlotTable;
   /** Null: the fleet has no template. */
   readonly configuration: RenderedConfiguration | null;
-  /** Whether `table` is newer than what was stored. */
+  /** Whether `table` is newer than what is stored. */
   readonly changed: boolean;
   readonly consulFailures: readonly ConsulFailure[];
+  /** What the proposal is based on; null: there was none. */
+  readonly stored: { readonly table: SlotTable; readonly object: StoredObject } | null;
+  readonly receivedAtMs: number | null;
 }
 
-/** A table that is not published yet. */
-export interface Proposal extends FleetAssignment {
-  /** Of the table that the proposal is based on; null: there was none. */
-  readonly etag: string | null;
-  readonly receivedAtMs: number | null;
+export interface FleetAssignment extends ToPublish {
+  /** Whether we published it, just now. */
+  readonly changed: boolean;
+  readonly consulFailures: readonly ConsulFailure[];
 }
 
 /** Neither Consul nor a table: there is nothing to work from. Trying again later can help. */
@@ -47,6 +52,8 @@ export class ConsulUnavailable extends Error {
  *
  * @param stored null: there is no table yet.
  * @param receivedAtMs when the oldest event came that asks for this; null: none does.
+ * @param above the new table's generation is above this one: something has it already. Without a table, whatever there
+ *   is in the store is asked for that.
  * @throws DocumentInvalid, TemplateInvalid. ConsulUnavailable when there is neither a table nor anything to make one
  *   from.
  */
@@ -56,6 +63,7 @@ export async function proposeTable(
   stored: StoredObject | null,
   fallback: EntriesByService,
   receivedAtMs: number | null = null,
+  above = 0,
 ): Promise<Proposal> {
   const previous = stored === null ? null : decodeSlotTable(slotTableKey(fleet.name), stored.body);
   const { backends: readings, indexes, failures } = await readFleetEndpoints(ports, fleet.backends, fallback);
@@ -66,15 +74,18 @@ export async function proposeTable(
   const backends = await assignBackends(ports, fleet, previous, readings);
   const configuration = renderConfiguration(fleet, { backends });
   const digests = configuration?.digests ?? null;
-  const base = { receivedAtMs, etag: stored?.etag ?? null, configuration, consulFailures: failures };
+  const based = stored === null || previous === null ? null : { table: previous, object: stored };
+  const base = { receivedAtMs, stored: based, configuration, consulFailures: failures };
+  const used = previous === null ? Math.max(above, await newestGeneration(ports.store, fleet)) : above;
   if (
     previous !== null &&
+    previous.generation > used &&
     sameBackends(previous.backends, backends) &&
     sameDigests(previous.configuration, digests)
   ) {
     return { ...base, table: previous, changed: false };
   }
-  const generation = (previous?.generation ?? 0) + 1;
+  const generation = Math.max(previous?.generation ?? 0, used) + 1;
   const trail = continueTrail(previous, { generation, indexes, receivedAtMs, assignedAtMs: ports.now() });
   const head = { version: 1, fleet: fleet.name, generation } as const;
   const table: SlotTable = { ...head, configuration: digests, trail, backends };
@@ -91,20 +102,25 @@ export async function publishTable(
   fleet: Fleet,
   proposal: Proposal,
   fallback: EntriesByService,
+  above = 0,
 ): Promise<FleetAssignment> {
   const key = slotTableKey(fleet.name);
   let proposed = proposal;
   for (let race = 0; race < MOST_RACES; race += 1) {
-    if (!proposed.changed) return proposed;
-    const { table, etag, receivedAtMs } = proposed;
+    const { table, stored, receivedAtMs } = proposed;
+    if (!proposed.changed && stored !== null)
+      return { ...proposed, text: stored.object.body, previous: null };
     const { generation } = table;
-    const put = await ports.store.putIf(key, encodeSlotTable(table), etag);
+    const text = encodeSlotTable(table);
+    const put = await ports.store.putIf(key, text, stored?.object.etag ?? null);
     if (put !== 'lost-race') {
       ports.log({ event: 'table_published', level: 'info', fleet: fleet.name, generation });
-      return proposed;
+      const previous = stored === null ? null : { table: stored.table, text: stored.object.body };
+      return { ...proposed, text, previous };
     }
     ports.log({ event: 'table_race_lost', level: 'info', fleet: fleet.name, generation });
-    proposed = await proposeTable(ports, fleet, await ports.store.get(key), fallback, receivedAtMs);
+    const winner = await ports.store.get(key);
+    proposed = await proposeTable(ports, fleet, winner, fallback, receivedAtMs, above);
   }
   throw new Error(`fleet ${fleet.name}: lost the race for its slot table ${MOST_RACES} times; try again`);
 }

@@ -6,7 +6,7 @@ import type { InstanceRefusal } from '../model/found-instance.ts';
 import type { SlotTable } from '../model/slot-table.ts';
 import { slotTableKey } from '../store/keys.ts';
 import { decodeSlotTable } from '../store/slot-table-document.ts';
-import type { Applied, ApplyOptions } from './apply-instance.ts';
+import { type Applied, type ApplyOptions, together } from './apply-instance.ts';
 import { applyToShard, type RecalledShard } from './apply-shard.ts';
 import { proposeTable, publishTable } from './assign-fleet.ts';
 import { findInstances, recallInstances } from './find-instances.ts';
@@ -55,13 +55,32 @@ export async function passFleet(
   configured: Fleet,
   options: PassOptions,
 ): Promise<PassResult> {
-  return inTurn(ports, configured, options.signal, () => passInTurn(ports, configured, options));
+  return inTurn(ports, configured, options.signal, async () => {
+    const { above, ...result } = await passOnce(ports, configured, options, 0);
+    if (above === 0) return result;
+    const { generation } = result.table;
+    ports.log({ event: 'table_behind', level: 'warn', fleet: configured.name, generation, above });
+    const { above: _, ...again } = await passOnce(ports, configured, options, above);
+    const before = new Map(result.applied.map((one) => [one.report.instance, one]));
+    const applied = again.applied.map((one) => together(before.get(one.report.instance), one));
+    return { ...again, applied };
+  });
 }
 
-async function passInTurn(ports: SyncPorts, configured: Fleet, options: PassOptions): Promise<PassResult> {
+/**
+ * @param above the table's generation must be above this one.
+ * @returns beside the result `above`: 0, or a generation that something has although the table, which is the newest there
+ *   is, has not come to it. Somebody put an older table back, and it must be counted on from there.
+ */
+async function passOnce(
+  ports: SyncPorts,
+  configured: Fleet,
+  options: PassOptions,
+  above: number,
+): Promise<PassResult & { readonly above: number }> {
   const stored = await ports.store.get(slotTableKey(configured.name));
   const [proposal, whole] = await Promise.all([
-    proposeTable(ports, configured, stored, options.entries, options.receivedAtMs ?? null),
+    proposeTable(ports, configured, stored, options.entries, options.receivedAtMs ?? null, above),
     findInstances(ports, configured, { write: true }),
   ]);
   const shards = shardsOf(whole.fleet);
@@ -69,8 +88,8 @@ async function passInTurn(ports: SyncPorts, configured: Fleet, options: PassOpti
   const left = split ? shards.map(({ shard }) => shard) : [];
   // What was reported of the instances is read while the table is written.
   const toApply = split ? [] : shards.map((shard) => ({ shard, recalling: recallShard(ports, shard) }));
-  const assignment = await publishTable(ports, configured, proposal, options.entries);
-  const { table, configuration, changed } = assignment;
+  const assignment = await publishTable(ports, configured, proposal, options.entries, above);
+  const { table, changed } = assignment;
   const { fleet, refused: refusedInstances } = whole;
   const consulFailures = [...assignment.consulFailures, ...whole.consulFailures];
   for (const { service, error, usedEvent } of consulFailures) {
@@ -81,14 +100,25 @@ async function passInTurn(ports: SyncPorts, configured: Fleet, options: PassOpti
   const first = Promise.withResolvers<void>();
   const hurry = (options.receivedAtMs ?? null) !== null;
   const applying = applyShards(ports, table, toApply, { ...options, hurry, onApplied: first.resolve });
-  const published = Promise.race([first.promise, applying]).then(() =>
-    publish(ports, fleet, table, configuration),
+  const published = Promise.race([first.promise, applying]).then(async () =>
+    publish(ports, fleet, assignment, await newestReported(toApply)),
   );
-  const [publishFailure, applied] = await Promise.all([published.then(() => null, asError), applying]);
+  const [publication, applied] = await Promise.all([published.catch(asError), applying]);
+  const publishFailure = publication instanceof Error ? publication : null;
   if (publishFailure !== null) {
     ports.log({ event: 'failed', level: 'error', fleet: fleet.name, error: publishFailure.message });
   }
-  return { table, changed, consulFailures, refusedInstances, applied, shards: left, publishFailure };
+  const result = { table, changed, consulFailures, refusedInstances, applied, shards: left, publishFailure };
+  return { ...result, above: typeof publication === 'number' ? publication : 0 };
+}
+
+/** The highest generation in the last reports; 0: there are none. */
+async function newestReported(shards: readonly RecalledShard[]): Promise<number> {
+  const generations = shards.map(async ({ shard, recalling }) => {
+    const memory = await recalling;
+    return shard.instances.map(({ name }) => memory.of(name).report?.generation ?? 0);
+  });
+  return Math.max(0, ...(await Promise.all(generations)).flat());
 }
 
 /**

@@ -24,6 +24,7 @@ export interface SyncEvent {
   readonly event:
     | 'table_published'
     | 'table_race_lost'
+    | 'table_behind'
     | 'turn_awaited'
     | 'consul_unavailable'
     | 'endpoint_refused'

@@ -60,10 +60,12 @@ async function releaseInTurn(
     const configuration = renderConfiguration(fleet, { backends });
     const generation = table.generation + 1;
     const next: SlotTable = { ...table, generation, configuration: configuration?.digests ?? null, backends };
-    if ((await ports.store.putIf(key, encodeSlotTable(next), stored.etag)) === 'lost-race') continue;
+    const text = encodeSlotTable(next);
+    if ((await ports.store.putIf(key, text, stored.etag)) === 'lost-race') continue;
     tell(ports, fleet, policy, generation, result.released);
-    await publish(ports, fleet, next, configuration).catch((failed: unknown) => {
-      // The release is done; what could not be written beside the table, the next pass writes.
+    const previous = { table, text: stored.body };
+    await publish(ports, fleet, { table: next, text, configuration, previous }).catch((failed: unknown) => {
+      // The release is done; what could not be written beside the table, the next pass writes, and counts on.
       ports.log({ event: 'failed', level: 'error', fleet: fleet.name, error: String(failed) });
     });
     return { generation, ...result };

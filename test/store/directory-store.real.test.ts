@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -125,3 +125,79 @@ test('two stores on one directory are one store, also through a symbolic link', 
   const results = await Promise.all(stores.map((store, n) => store.putIf('object', String(n), null)));
   expect(results.filter((result) => result === 'lost-race')).toHaveLength(1);
 });
+
+describe('generations that were followed by another one long ago are removed', () => {
+  const DAY_MS = 24 * 60 * 60_000;
+
+  /** Folders 1 to `count`, one a day, the last one today. */
+  async function aged(count: number) {
+    const store = createDirectoryStore(folder.path);
+    for (let number = 1; number <= count; number += 1) {
+      await store.put(`generations/${number}/slots.json`, '{}');
+      await store.put(`generations/${number}/haproxy.cfg`, '');
+      const then = new Date(Date.now() - (count - number) * DAY_MS - 1_000);
+      for (const file of ['slots.json', 'haproxy.cfg']) {
+        await utimes(join(folder.path, 'generations', String(number), file), then, then);
+      }
+    }
+    const left = async () =>
+      [...((await store.list?.('generations')) ?? [])].sort((one, other) => Number(one) - Number(other));
+    return { store, left };
+  }
+
+  test('what is younger stays, and what was the newest until then', async () => {
+    const { store, left } = await aged(12);
+    await store.expire?.('generations', { days: 5, most: 100 });
+    expect(await left()).toEqual(['7', '8', '9', '10', '11', '12']);
+  });
+
+  test('a few at a time', async () => {
+    const { store, left } = await aged(12);
+    await store.expire?.('generations', { days: 5, most: 2 });
+    expect((await left())[0]).toBe('3');
+    await store.expire?.('generations', { days: 5, most: 2 });
+    expect((await left())[0]).toBe('5');
+  });
+
+  test('the newest one never, whatever its age', async () => {
+    const { store, left } = await aged(3);
+    await store.expire?.('generations', { days: -1, most: 100 });
+    expect(await left()).toEqual(['3']);
+  });
+
+  test('one that is half removed already, and nothing that is no number', async () => {
+    const { store, left } = await aged(4);
+    await rm(join(folder.path, 'generations/1/slots.json'));
+    await store.put('generations/notes/a.txt', 'mine');
+    await store.expire?.('generations', { days: 2, most: 100 });
+    expect(await left()).toEqual(expect.arrayContaining(['2', '3', '4', 'notes']));
+    expect(await left()).not.toContain('1');
+    await store.expire?.('none', { days: 2, most: 100 });
+  });
+
+  test('what killed writers left is one file for each lock, and no more', async () => {
+    const store = createDirectoryStore(folder.path);
+    for (let round = 0; round < 3; round += 1) {
+      const writer = start('rewrite', folder.path, `generations/${round}/slots.json`);
+      if (writer.stdout !== null) await once(writer.stdout, 'data');
+      await kill(writer);
+    }
+    await store.put('generations/9/slots.json', '{}');
+    const names = await readdir(folder.path, { recursive: true });
+    expect(names.filter((name) => name.endsWith('.tmp') && !name.startsWith('.locks/'))).toEqual([]);
+  });
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  'what root writes into the store of another user is that user’s',
+  async () => {
+    const uid = 12_345;
+    await chown(folder.path, uid, uid);
+    const store = createDirectoryStore(folder.path);
+    await store.put('fleets/edge/generations/1/slots.json', '{}');
+    await (await store.takeTurn?.('edge', { onWaiting: () => {} }))?.end();
+    const names = await readdir(folder.path, { recursive: true });
+    const owners = await Promise.all(names.map(async (name) => (await stat(join(folder.path, name))).uid));
+    expect(owners).toEqual(names.map(() => uid));
+  },
+);

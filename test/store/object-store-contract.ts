@@ -42,6 +42,12 @@ export function describeObjectStore(what: string, start: () => Promise<StoreUnde
       expect(await store.get('keys/b.json')).toBeNull();
     });
 
+    test('what is directly in a folder is listed, objects and folders alike', async () => {
+      await Promise.all(['1/a', '1/b', '20/a', 'c.json'].map((key) => store.put(`listed/${key}`, key)));
+      expect([...((await store.list?.('listed')) ?? [])].sort()).toEqual(['1', '20', 'c.json']);
+      expect(await store.list?.('listed/none')).toEqual([]);
+    });
+
     test('the ETag of a conditional put is the one that a reader gets, and replaces what it was for', async () => {
       const first = await store.putIf('etag.json', 'one', null);
       if (first === 'lost-race') throw new Error('nobody else was there');

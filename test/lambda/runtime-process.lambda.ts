@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { startPackagedFunction } from '../../infra/local/lambda/runtime-process.ts';
 import { temporaryFolder } from '../../infra/local/temporary-folder.ts';
@@ -73,4 +74,18 @@ test('a function that ends its process fails its event, and the next one starts 
   );
   expect(await invoke({ end: true })).toMatchObject({ error: { errorType: 'Runtime.ExitError' } });
   expect(await invoke({})).toEqual({ outcome: 'answered', payload: 'fine' });
+});
+
+test('a function that has answered stands still until the next event', async () => {
+  const { invoke } = await start(`
+    let ticks = 0;
+    export const handler = async ({ count }) => {
+      if (count) return ticks;
+      setInterval(() => { ticks += 1; }, 5);
+      return 'answered';
+    };
+  `);
+  await invoke({});
+  await sleep(200);
+  expect(await invoke({ count: true })).toMatchObject({ payload: expect.toSatisfy((ticks) => ticks <= 3) });
 });

@@ -3,7 +3,8 @@
  * package was unpacked to, with nothing of this process's environment.
  *
  * As in Lambda: one event at a time; loading has ten seconds; a function that takes longer than its timeout, or ends
- * its process, is ended, and the next event starts it anew.
+ * its process, is ended, and the next event starts it anew. From its answer until the next event the process is stopped:
+ * nothing that the handler left behind goes on.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -51,6 +52,7 @@ export async function startPackagedFunction(definition: PackagedFunction): Promi
 
   const loaded = async (): Promise<InvocationResult | undefined> => {
     if (runtime !== undefined && !runtime.running()) await end();
+    runtime?.signal('SIGCONT');
     runtime ??= await launch(definition, api.address);
     const limit = performance.now() + INIT_LIMIT_MS;
     while (!api.waiting) {
@@ -74,6 +76,7 @@ export async function startPackagedFunction(definition: PackagedFunction): Promi
     const startedMs = performance.now();
     let result: InvocationResult | undefined;
     api.invoke(event, timeoutMs)?.then((one) => {
+      runtime?.signal('SIGSTOP');
       result = one;
     });
     while (result === undefined) {

@@ -1,6 +1,9 @@
 /**
  * Runs inside a sandbox's thread: loads one handler and calls it, one event at a time, as Lambda's Node.js runtime
  * does. Handlers with a callback are not supported; nodejs24.x dropped them.
+ *
+ * Once it has said how loading or an invocation went, the thread freezes until the next event: timers, promises and
+ * sockets of what the handler left behind go on then, and not before.
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
@@ -47,6 +50,27 @@ function contextOf({ requestId, deadlineMs }: ThreadInvocation): unknown {
   };
 }
 
+/** As Lambda's own runtime, whose writes are over when they return. */
+function writeThrough(stream: 'stdout' | 'stderr'): void {
+  process[stream].write = (
+    chunk: string | Uint8Array,
+    encoding?: BufferEncoding | ((error?: Error | null) => void),
+    done?: (error?: Error | null) => void,
+  ): boolean => {
+    post({ kind: 'wrote', stream, text: typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString() });
+    const after = typeof encoding === 'function' ? encoding : done;
+    if (after !== undefined) queueMicrotask(after);
+    return true;
+  };
+}
+
+let served = 0;
+
+function freeze(): void {
+  Atomics.wait(start.turn, 0, served);
+  served += 1;
+}
+
 async function invoke(handler: Handler, invocation: ThreadInvocation): Promise<void> {
   try {
     const answer = await handler(JSON.parse(invocation.event), contextOf(invocation));
@@ -54,12 +78,16 @@ async function invoke(handler: Handler, invocation: ThreadInvocation): Promise<v
   } catch (thrown) {
     post({ kind: 'failed', error: errorDocument(thrown) });
   }
+  freeze();
 }
 
+writeThrough('stdout');
+writeThrough('stderr');
 try {
   const handler = await loadHandler();
   parentPort?.on('message', (invocation: ThreadInvocation) => void invoke(handler, invocation));
   post({ kind: 'ready' });
+  freeze();
 } catch (thrown) {
   post({ kind: 'init-failed', error: errorDocument(thrown) });
 }

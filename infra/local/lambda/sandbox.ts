@@ -3,12 +3,14 @@
  * at a time and is thrown away when an invocation ends badly, so that the next one starts cold.
  *
  * As in Lambda: loading the module has up to 10 seconds and then the function's timeout; a timeout, an exit, an
- * uncaught error or an exhausted memory end the sandbox; an error that the handler throws does not. Unlike Lambda,
- * a sandbox is not frozen between invocations, and only the heap of JavaScript counts as memory.
+ * uncaught error or an exhausted memory end the sandbox; an error that the handler throws does not. From the moment
+ * its answer is there until the next event nothing in it runs: what the handler left behind is not sent, or later.
+ * Unlike in Lambda, only the heap of JavaScript counts as memory.
  */
 
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
+import { PassThrough } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import {
   type FunctionDefinition,
@@ -20,7 +22,7 @@ import {
   REQUEST_LIMIT_BYTES,
   RESPONSE_LIMIT_BYTES,
 } from './invocation.ts';
-import type { ThreadInvocation, ThreadMessage, ThreadStart } from './sandbox-protocol.ts';
+import type { ThreadInvocation, ThreadMessage, ThreadResult, ThreadStart } from './sandbox-protocol.ts';
 
 const INIT_LIMIT_MS = 10_000;
 
@@ -29,9 +31,10 @@ type ThreadEnd = { readonly kind: 'ended'; readonly error: FunctionError };
 export class Sandbox {
   readonly #definition: FunctionDefinition;
   readonly #worker: Worker;
-  readonly #ready: Promise<ThreadMessage | ThreadEnd>;
+  readonly #ready: Promise<ThreadResult | ThreadEnd>;
+  readonly #turn = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   #alive = true;
-  #waiting: ((message: ThreadMessage | ThreadEnd) => void) | undefined;
+  #waiting: ((message: ThreadResult | ThreadEnd) => void) | undefined;
 
   /** Starts loading the function at once; a failure shows at the first invocation. */
   constructor(definition: FunctionDefinition, log: FunctionLog) {
@@ -43,17 +46,24 @@ export class Sandbox {
         AWS_LAMBDA_LOG_STREAM_NAME: logStream,
         ...definition.environment,
       },
-      workerData: threadStart(definition),
+      workerData: threadStart(definition, this.#turn),
       resourceLimits: { maxOldGenerationSizeMb: definition.memoryMb },
       execArgv: [],
       stdout: true,
       stderr: true,
     });
-    const functionName = definition.name;
-    createInterface(this.#worker.stdout).on('line', (line) => log({ functionName, stream: 'stdout', line }));
-    createInterface(this.#worker.stderr).on('line', (line) => log({ functionName, stream: 'stderr', line }));
+    const wrote = { stdout: new PassThrough(), stderr: new PassThrough() };
+    for (const stream of ['stdout', 'stderr'] as const) {
+      const note = (line: string) => log({ functionName: definition.name, stream, line });
+      createInterface(wrote[stream]).on('line', note);
+      // What Node.js itself has to say, such as a warning.
+      createInterface(this.#worker[stream]).on('line', note);
+    }
     this.#ready = this.#nextMessage();
-    this.#worker.on('message', (message: ThreadMessage) => this.#deliver(message));
+    this.#worker.on('message', (message: ThreadMessage) => {
+      if (message.kind === 'wrote') wrote[message.stream].write(message.text);
+      else this.#deliver(message);
+    });
     this.#worker.on('error', (error) => this.#ended(exitError(error)));
     this.#worker.on('exit', (status) => this.#ended(exitStatusError(status)));
   }
@@ -91,6 +101,8 @@ export class Sandbox {
     };
     const answer = this.#nextMessage();
     this.#worker.postMessage(invocation);
+    Atomics.add(this.#turn, 0, 1);
+    Atomics.notify(this.#turn, 0);
     const message = await this.#within(timeoutMs, answer);
     if (message === 'timeout') return this.#timedOut(invocation.requestId, timeoutMs);
     if (message.kind === 'answered') return answered(message.payload);
@@ -108,7 +120,7 @@ export class Sandbox {
     });
   }
 
-  #broken(message: ThreadMessage | ThreadEnd): InvocationResult {
+  #broken(message: ThreadResult | ThreadEnd): InvocationResult {
     void this.stop();
     const unexpected = {
       errorType: 'Runtime.Unknown',
@@ -118,13 +130,13 @@ export class Sandbox {
     return failed('error' in message ? message.error : unexpected);
   }
 
-  #nextMessage(): Promise<ThreadMessage | ThreadEnd> {
+  #nextMessage(): Promise<ThreadResult | ThreadEnd> {
     return new Promise((resolve) => {
       this.#waiting = resolve;
     });
   }
 
-  #deliver(message: ThreadMessage | ThreadEnd): void {
+  #deliver(message: ThreadResult | ThreadEnd): void {
     const waiting = this.#waiting;
     this.#waiting = undefined;
     waiting?.(message);
@@ -148,13 +160,14 @@ export class Sandbox {
   }
 }
 
-function threadStart(definition: FunctionDefinition): ThreadStart {
+function threadStart(definition: FunctionDefinition, turn: ThreadStart['turn']): ThreadStart {
   return {
     module: definition.module.href,
     handler: definition.handler,
     functionName: definition.name,
     functionArn: `arn:aws:lambda:${LOCAL_REGION}:${LOCAL_ACCOUNT}:function:${definition.name}`,
     memoryMb: definition.memoryMb,
+    turn,
   };
 }
 

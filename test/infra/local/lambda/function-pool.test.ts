@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { REQUEST_LIMIT_BYTES, RESPONSE_LIMIT_BYTES } from '../../../../infra/local/lambda/invocation.ts';
 import { startFunction } from './start-function.ts';
@@ -59,6 +60,36 @@ describe('an invocation', () => {
   test('carries the stack of a thrown error', async () => {
     const result = await startFunction('misbehaves').invoke({ do: 'throw' });
     expect(result).toHaveProperty('error.trace.1', expect.stringContaining('misbehaves.ts'));
+  });
+});
+
+describe('a sandbox that has answered', () => {
+  test('stands still until the next event: what its handler left behind does not go on', async () => {
+    const { invoke, lines } = startFunction('misbehaves');
+    await invoke({ do: 'leave work behind' });
+    await sleep(100);
+    expect(lines.filter(({ stream }) => stream === 'stdout')).toEqual([]);
+    expect(await invoke({ do: 'count' })).toMatchObject({ payload: expect.toSatisfy((n) => n <= 1) });
+  });
+
+  test('goes on with it during the next one', async () => {
+    const { invoke } = startFunction('misbehaves');
+    await invoke({ do: 'leave work behind' });
+    await invoke({ do: 'wait', ms: 50 });
+    expect(await invoke({ do: 'count' })).toMatchObject({ payload: expect.toSatisfy((n) => n >= 2) });
+  });
+
+  test('has written all its lines', async () => {
+    const { invoke, lines } = startFunction('misbehaves');
+    await invoke({ do: 'print' });
+    await vi.waitFor(() => expect(lines.map(({ line }) => line)).toContain('second line'));
+  });
+
+  test('is ended like any other', async () => {
+    const frozen = startFunction('misbehaves');
+    await frozen.invoke({ do: 'leave work behind' });
+    await frozen.stop();
+    expect(frozen.size).toBe(0);
   });
 });
 

@@ -3,6 +3,8 @@
  *
  * A batch may mix groups, and holds up to ten records of each, in order. Passes look at the whole state, so all
  * `changed` and `reconcile` records of one fleet are one pass, and all `apply` records of one shard one application.
+ * For the same reason a record that cannot be handled keeps no other one from being handled: were those behind it to
+ * wait, they would be received as often as it is, and end in the dead-letter queue with it.
  */
 
 import type { SQSRecord } from 'aws-lambda';
@@ -29,15 +31,16 @@ export interface ShardApplication {
 
 export interface Group {
   readonly id: string;
-  /** What the records before the first bad one amount to. */
+  /** What the records that can be handled amount to. */
   readonly work: readonly (Pass | ShardApplication)[];
   /** Ids of the records whose work that is. */
   readonly messageIds: readonly string[];
-  /** The first record that cannot be handled, and those after it, which must not overtake it; null: there is none. */
+  /** The records that cannot be handled, now or later; null: there is none. */
   readonly bad: BadRecords | null;
 }
 
 export interface BadRecords {
+  /** Why, each reason once. */
   readonly reason: string;
   readonly messageIds: readonly string[];
   readonly receiptHandles: readonly string[];
@@ -51,17 +54,33 @@ export function groupsOf(records: readonly SQSRecord[], fleets: ReadonlySet<stri
 
 function readGroup(id: string, records: readonly SQSRecord[], fleets: ReadonlySet<string>): Group {
   const messages: QueueMessage[] = [];
-  const ids = records.map(({ messageId }) => messageId);
-  for (const { body } of records) {
-    const message = read(body, fleets);
+  const good: SQSRecord[] = [];
+  const bad: SQSRecord[] = [];
+  const reasons = new Set<string>();
+  for (const record of records) {
+    const message = read(record.body, fleets);
     if (message instanceof MessageInvalid) {
-      const receiptHandles = records.slice(messages.length).map(({ receiptHandle }) => receiptHandle);
-      const bad = { reason: message.message, messageIds: ids.slice(messages.length), receiptHandles };
-      return { id, work: workOf(messages), messageIds: ids.slice(0, messages.length), bad };
+      bad.push(record);
+      reasons.add(message.message);
+    } else {
+      good.push(record);
+      messages.push(message);
     }
-    messages.push(message);
   }
-  return { id, work: workOf(messages), messageIds: ids, bad: null };
+  return {
+    id,
+    work: workOf(messages),
+    messageIds: good.map(({ messageId }) => messageId),
+    bad: bad.length === 0 ? null : badRecords(bad, reasons),
+  };
+}
+
+function badRecords(records: readonly SQSRecord[], reasons: ReadonlySet<string>): BadRecords {
+  return {
+    reason: [...reasons].join('; '),
+    messageIds: records.map(({ messageId }) => messageId),
+    receiptHandles: records.map(({ receiptHandle }) => receiptHandle),
+  };
 }
 
 function read(body: string, fleets: ReadonlySet<string>): QueueMessage | MessageInvalid {

@@ -3,9 +3,11 @@
 import middy from '@middy/core';
 import ssm from '@middy/ssm';
 import * as v from 'valibot';
+import { withPatience } from '../lib/aws/patience.ts';
+import { awsReason } from '../lib/aws/reason.ts';
 
-/** For one of two attempts, to connect and to be answered; the functions have a few seconds more. */
-const ATTEMPT_MS = 1_500;
+/** Three to four seconds in all, for the webhook has ten for this and its message. */
+const PATIENCE = { connectMs: 1_000, silenceMs: 1_500, retryMs: 2_500 } as const;
 
 /** Parameters are not there, may not be read or decrypted, or SSM is not to be reached. Trying again later can help. */
 export class ParametersFailed extends Error {
@@ -36,15 +38,7 @@ export function createParameterReader<T>(
     fetchData: names,
     setToContext: true,
     cacheExpiry: 0,
-    awsClientOptions: {
-      maxAttempts: 2,
-      // Without the last one a request that takes longer is only warned of (measured on @aws-sdk 3.1169).
-      requestHandler: {
-        connectionTimeout: ATTEMPT_MS,
-        requestTimeout: ATTEMPT_MS,
-        throwOnRequestTimeout: true,
-      },
-    },
+    awsClientOptions: withPatience(PATIENCE),
   });
   const read = middy<unknown, unknown>()
     .use(fetched)
@@ -67,14 +61,12 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
   const hung = typeof cause === 'object' && cause !== null && 'data' in cause ? cause.data : undefined;
-  const reasons = Array.isArray(hung) ? hung.map(wordsOf) : [wordsOf(error)];
+  const reasons = Array.isArray(hung) ? hung.map(wordsOf) : [error.message];
   return [...new Set(reasons)].join('; ');
 }
 
 function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.name === 'TimeoutError') {
-    return `${error.message} (from a VPC, SSM is reached by an interface endpoint or a NAT gateway)`;
-  }
-  return error.name === 'Error' ? error.message : `${error.name}: ${error.message}`;
+  const words = awsReason('GetParameters', error);
+  if (!(error instanceof Error) || error.name !== 'TimeoutError') return words;
+  return `${words} (from a VPC, SSM is reached by an interface endpoint or a NAT gateway)`;
 }

@@ -17,18 +17,18 @@
  */
 
 import { fileURLToPath } from 'node:url';
-import { S3Client } from '@aws-sdk/client-s3';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import { loadConfig } from '../lib/config/load-config.ts';
 import { type ConsulReader, createConsulReader } from '../lib/consul/consul-reader.ts';
 import type { Fleet, HitlessConfig, TlsTexts } from '../lib/model/fleet.ts';
-import { createMessageReturner } from '../lib/queue/return-messages.ts';
+import { createMessageReturner, type ReturnMessages } from '../lib/queue/return-messages.ts';
 import { createQueueSender, type QueueSender } from '../lib/queue/send-messages.ts';
+import { createSqsClient } from '../lib/queue/sqs-client.ts';
 import { addressText } from '../lib/runtime-api/address-text.ts';
 import { openSession } from '../lib/runtime-api/connect.ts';
 import { InstanceUnreachable } from '../lib/runtime-api/errors.ts';
 import type { OpenSession } from '../lib/runtime-api/runtime-session.ts';
 import { openStore } from '../lib/store/open-store.ts';
+import { createS3Client } from '../lib/store/s3-client.ts';
 import type { SyncPorts } from '../lib/sync/ports.ts';
 import { EnvironmentInvalid } from './environment-invalid.ts';
 import { consulToken, type OnStale, runtimeTls, type Secret, webhookCheck } from './secrets.ts';
@@ -50,7 +50,7 @@ export interface WorkerPorts extends ReconcilePorts {
    * Makes received messages visible after so many seconds, instead of when their time has run out; by their receipt
    * handles. Throws when SQS does not do it for one of them: that one comes later.
    */
-  readonly returnMessages: (receiptHandles: readonly string[], afterSeconds: number) => Promise<void>;
+  readonly returnMessages: ReturnMessages;
   /** What a pass works with; the worker adds its own log. */
   readonly sync: Omit<SyncPorts, 'log'>;
 }
@@ -82,13 +82,14 @@ export async function wireWorker(
 ): Promise<WorkerPorts> {
   const config = await readConfig(environment);
   const sync = {
-    store: openStore(config.store, () => s3Client(environment)),
+    store: openStore(config.store, () => createS3Client({ endpoint: s3Endpoint(environment) })),
     readService: serviceReader(config, consulToken(environment, onStale)),
     openSession: withTls(runtimeTls(environment, onStale)),
     now: Date.now,
   };
-  const returnMessages = createMessageReturner(new SQSClient({}), queueUrl(environment));
-  return { ...withConfig(config, environment), returnMessages, sync };
+  const client = createSqsClient();
+  const returnMessages = createMessageReturner(client, queueUrl(environment));
+  return { ...withConfig(config, environment, client), returnMessages, sync };
 }
 
 /** A reader, with its kept connections, for as long as the token is the same. */
@@ -131,8 +132,12 @@ function readConfig(environment: Environment): Promise<HitlessConfig> {
   return loadConfig(environment.HITLESS_CONFIG ?? beside);
 }
 
-function withConfig({ fleets }: HitlessConfig, environment: Environment): ReconcilePorts {
-  return { fleets, queue: createQueueSender(new SQSClient({}), queueUrl(environment)), now: Date.now };
+function withConfig(
+  { fleets }: HitlessConfig,
+  environment: Environment,
+  client = createSqsClient(),
+): ReconcilePorts {
+  return { fleets, queue: createQueueSender(client, queueUrl(environment)), now: Date.now };
 }
 
 function queueUrl(environment: Environment): string {
@@ -142,8 +147,6 @@ function queueUrl(environment: Environment): string {
   return url;
 }
 
-/** A local S3 is reached by one host name, so the bucket has to stand in the path. */
-function s3Client(environment: Environment): S3Client {
-  const endpoint = environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL;
-  return new S3Client({ forcePathStyle: endpoint !== undefined });
+function s3Endpoint(environment: Environment): string | undefined {
+  return environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL;
 }

@@ -14,18 +14,14 @@ import type { InstanceReport } from '../lib/model/report.ts';
 import { applyShard, passFleet } from '../lib/sync/pass.ts';
 import type { SyncEvent, SyncPorts } from '../lib/sync/ports.ts';
 import { type Group, groupsOf, type Pass, type ShardApplication } from './batch-groups.ts';
+import { endingStore } from './ending-store.ts';
+import { before, type InvocationTimes, invocationTimes } from './invocation-times.ts';
 import { once } from './once.ts';
 import { countInstances, countPass } from './pass-metrics.ts';
+import { retryDelay } from './retry-delay.ts';
 import type { OnStale } from './secrets.ts';
 import { createTelemetry, logStale } from './telemetry.ts';
 import { type WorkerPorts, wireWorker } from './wiring.ts';
-
-/** Kept back from the function's timeout for reports, metrics and the answer. */
-const RESERVE_MS = 1_000;
-
-/** What failed comes again after this time, then after twice as long, and so on: a hiccup is soon over, an outage is not. */
-const FIRST_RETRY_S = 15;
-const LONGEST_RETRY_S = 120;
 
 const { logger, metrics, middlewares } = createTelemetry('worker');
 
@@ -35,12 +31,11 @@ export function createWorker(wire: (onStale: OnStale) => Promise<WorkerPorts>) {
   return middy<SQSEvent, SQSBatchResponse>()
     .use(middlewares)
     .handler(async (event, context) => {
-      const untilMs = performance.now() + context.getRemainingTimeInMillis() - RESERVE_MS;
+      const times = invocationTimes(context.getRemainingTimeInMillis());
       const wired = await ports();
       const fleets = new Set(wired.fleets.map((fleet) => fleet.name));
-      const deadline = AbortSignal.timeout(Math.max(0, Math.floor(untilMs - performance.now())));
       const failed = await Promise.all(
-        groupsOf(event.Records, fleets).map((group) => handleGroup(wired, group, event.Records, deadline)),
+        groupsOf(event.Records, fleets).map((group) => handleGroup(wired, group, event.Records, times)),
       );
       const batchItemFailures = failed.flat().map((itemIdentifier) => ({ itemIdentifier }));
       metrics.addMetric('MessagesReceived', MetricUnit.Count, event.Records.length);
@@ -56,48 +51,48 @@ async function handleGroup(
   ports: WorkerPorts,
   group: Group,
   records: readonly SQSRecord[],
-  deadline: AbortSignal,
+  times: InvocationTimes,
 ): Promise<readonly string[]> {
-  const afterwards = group.bad?.messageIds ?? [];
+  const bad = group.bad?.messageIds ?? [];
   if (group.bad !== null) {
-    logger.error('message_refused', { group: group.id, messageIds: afterwards, reason: group.bad.reason });
+    logger.error('message_refused', { group: group.id, messageIds: bad, reason: group.bad.reason });
   }
   try {
-    for (const work of group.work) await beforeDeadline(deadline, carryOut(ports, work, group, deadline));
-    await returnBad(ports, group, deadline);
-    return afterwards;
+    for (const work of group.work) await before(times.work, carryOut(ports, work, group, times.work));
+    await returnBad(ports, group, times);
+    return bad;
   } catch (error) {
     const cause = error instanceof Error ? error : new Error(String(error));
     logger.error('messages_failed', { group: group.id, messageIds: group.messageIds, error: cause });
-    const failed = [...group.messageIds, ...afterwards];
+    const failed = [...group.messageIds, ...bad];
     await returnFailed(
       ports,
       records.filter(({ messageId }) => failed.includes(messageId)),
-      deadline,
+      times,
     );
     return failed;
   }
 }
 
 /**
- * A record that can never be handled blocks its group until it is in the dead-letter queue, which takes several
- * deliveries: these need not wait for the visibility timeout. The records after it go back with it, for a group is not
- * handed out while one of its messages is in flight; the queue keeps their order.
+ * A record that can never be handled is received again until it is in the dead-letter queue, and its group with it:
+ * these deliveries need not wait for the visibility timeout.
  */
-async function returnBad(ports: WorkerPorts, { bad }: Group, deadline: AbortSignal): Promise<void> {
-  if (bad !== null) await giveBack(ports, bad.receiptHandles, 0, deadline);
+async function returnBad(ports: WorkerPorts, { bad }: Group, times: InvocationTimes): Promise<void> {
+  if (bad !== null) await giveBack(ports, bad.receiptHandles, 0, times);
 }
 
 /** Their visibility timeout is made for a worker that hangs: left alone, they would hold up their fleet for as long. */
 async function returnFailed(
   ports: WorkerPorts,
   records: readonly SQSRecord[],
-  deadline: AbortSignal,
+  times: InvocationTimes,
 ): Promise<void> {
-  const times = Math.max(...records.map(({ attributes }) => Number(attributes.ApproximateReceiveCount)));
-  const seconds = Math.min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (times - 1));
+  const received = Math.max(
+    ...records.map(({ attributes }) => Number(attributes.ApproximateReceiveCount) || 1),
+  );
   const handles = records.map(({ receiptHandle }) => receiptHandle);
-  await giveBack(ports, handles, seconds, deadline);
+  await giveBack(ports, handles, retryDelay(received), times);
 }
 
 /** When that does not work either, they come when their visibility timeout has run out. */
@@ -105,10 +100,10 @@ async function giveBack(
   { returnMessages }: WorkerPorts,
   receiptHandles: readonly string[],
   afterSeconds: number,
-  deadline: AbortSignal,
+  { answer }: InvocationTimes,
 ): Promise<void> {
   try {
-    await beforeDeadline(deadline, returnMessages(receiptHandles, afterSeconds));
+    await before(answer, returnMessages(receiptHandles, afterSeconds, answer));
   } catch (error) {
     const cause = error instanceof Error ? error : new Error(String(error));
     logger.warn('messages_not_returned', { messages: receiptHandles.length, error: cause });
@@ -123,7 +118,8 @@ async function carryOut(
 ): Promise<void> {
   const fleet = ports.fleets.find(({ name }) => name === work.fleet);
   if (fleet === undefined) throw new RangeError(`there is no fleet ${work.fleet}`);
-  const sync: SyncPorts = { ...ports.sync, log: logEvent };
+  const store = endingStore(ports.sync.store, signal);
+  const sync: SyncPorts = { ...ports.sync, store, log: logEvent };
   if (work.kind === 'pass') return pass(ports, sync, fleet, work, group, signal);
   const startedMs = performance.now();
   const options = { snapshots: 'when-due', hurry: work.hurry, signal } as const;
@@ -163,6 +159,7 @@ async function pass(
     await queue.send(
       shards.map((shard) => ({ ...apply, shard })),
       group.messageIds[0],
+      signal,
     );
   };
   const events = { entries, receivedAtMs: oldestEventMs };
@@ -182,16 +179,6 @@ async function pass(
     shards: shards.length,
     ms: Math.round(tookMs),
   });
-}
-
-/** What does not look at the signal by itself must not cost the other groups their answer. */
-async function beforeDeadline<T>(deadline: AbortSignal, work: Promise<T>): Promise<T> {
-  const tooLate = new Promise<never>((_, reject) => {
-    const late = () => reject(new Error("it was not done within the function's timeout"));
-    if (deadline.aborted) late();
-    else deadline.addEventListener('abort', late, { once: true });
-  });
-  return Promise.race([work, tooLate]);
 }
 
 /** `service` is powertools' own key: it names the function, and another value would be dropped. */

@@ -42,8 +42,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'lib/plan': ['lib/model'],
   'lib/config': ['lib/model'],
   'lib/consul': ['lib/model'],
-  'lib/store': ['lib/model'],
-  'lib/queue': ['lib/model'],
+  'lib/aws': [],
+  'lib/store': ['lib/model', 'lib/aws'],
+  'lib/queue': ['lib/model', 'lib/aws'],
   'lib/render': ['lib/model'],
   'lib/runtime-api': ['lib/model'],
 };

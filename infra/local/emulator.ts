@@ -42,7 +42,7 @@ export interface QueueOptions {
   readonly name?: string;
   /** Seconds until a message that was handed out and not deleted is handed out again; 30 unless told. */
   readonly visibilityTimeout?: number;
-  /** How often a message is handed out before it goes to the dead-letter queue; 5 unless told. */
+  /** How often a message is handed out before it goes to the dead-letter queue; 100 unless told, as deployed. */
   readonly maxReceiveCount?: number;
 }
 
@@ -95,7 +95,7 @@ export async function startEmulator(): Promise<Emulator> {
 async function createPair(
   sqs: SQSClient,
   endpoint: string,
-  { name = 'hitless', visibilityTimeout = 30, maxReceiveCount = 5 }: QueueOptions = {},
+  { name = 'hitless', visibilityTimeout = 30, maxReceiveCount = 100 }: QueueOptions = {},
 ): Promise<QueuePair> {
   const dead = await createFifo(sqs, endpoint, `${name}-dead.fifo`, {});
   const queue = await createFifo(sqs, endpoint, `${name}.fifo`, {

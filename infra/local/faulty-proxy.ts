@@ -119,8 +119,9 @@ function pathOf({ url = '/' }: IncomingMessage): string {
 }
 
 /** SQS and SSM name it in a header; S3's is its method. */
-function operationOf({ method, headers }: IncomingMessage): string {
+function operationOf({ method, headers, url = '' }: IncomingMessage): string {
   const [, named] = String(headers['x-amz-target'] ?? '').split('.');
   if (named !== undefined) return named;
+  if (url.includes('list-type=2')) return 'ListObjectsV2';
   return { GET: 'GetObject', PUT: 'PutObject', HEAD: 'HeadObject' }[method ?? ''] ?? `${method}`;
 }

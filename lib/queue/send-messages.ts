@@ -6,6 +6,7 @@ import {
   type SendMessageBatchResult,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
+import { awsReason } from '../aws/reason.ts';
 import { deduplicationId, messageGroupId } from './message-ids.ts';
 import { encodeMessage, type QueueMessage } from './messages.ts';
 import { QueueFailed, type Unsent } from './queue-failed.ts';
@@ -26,9 +27,10 @@ export interface QueueSender {
    * no pass minds, for each reads the whole state.
    *
    * @param salt as in `deduplicationId`.
+   * @param signal breaks off what is under way, and nothing further is sent.
    * @throws QueueFailed when a message did not get in; the others may have.
    */
-  send(messages: readonly QueueMessage[], salt?: string): Promise<Sent[]>;
+  send(messages: readonly QueueMessage[], salt?: string, signal?: AbortSignal): Promise<Sent[]>;
 }
 
 /** SQS's limits for a batch; message attributes, of which we send none, would count as well. */
@@ -52,20 +54,21 @@ interface Refused {
 /** @param queueUrl of a FIFO queue, exactly as SQS gave it. */
 export function createQueueSender(client: SQSClient, queueUrl: string): QueueSender {
   return {
-    async send(messages, salt) {
+    async send(messages, salt, signal) {
+      const sendBatch = (batch: readonly Outgoing[]) => sendOnce(client, queueUrl, batch, sent, signal);
       const outgoing = messages.map((message, index) => toOutgoing(message, index, salt));
       const sent = new Map<string, Sent>();
       const unsent: Unsent[] = [];
       try {
         for (const batch of batchesOf(outgoing)) {
-          const refused = await sendBatch(client, queueUrl, batch, sent);
+          const refused = await sendBatch(batch);
           const again = refused.map(({ outgoing }) => outgoing);
-          for (const still of await sendBatch(client, queueUrl, again, sent)) {
+          for (const still of await sendBatch(again)) {
             unsent.push({ message: still.outgoing.message, reason: still.reason });
           }
         }
       } catch (error) {
-        const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+        const reason = awsReason('SendMessageBatch', error);
         const missing = outgoing.filter(({ entry }) => !sent.has(entry.Id));
         throw new QueueFailed(
           queueUrl,
@@ -107,15 +110,17 @@ function batchesOf(outgoing: readonly Outgoing[]): Outgoing[][] {
 }
 
 /** Adds to `sent` what got in, and returns the rest with SQS's reasons. The SDK itself repeats requests that failed. */
-async function sendBatch(
+async function sendOnce(
   client: SQSClient,
   queueUrl: string,
   batch: readonly Outgoing[],
   sent: Map<string, Sent>,
+  signal: AbortSignal | undefined,
 ): Promise<Refused[]> {
   if (batch.length === 0) return [];
   const entries = batch.map(({ entry }) => entry);
-  const result = await client.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries }));
+  const command = new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries });
+  const result = await client.send(command, signal === undefined ? {} : { abortSignal: signal });
   for (const { Id: id, MessageId: messageId } of result.Successful ?? []) {
     const one = batch.find(({ entry }) => entry.Id === id);
     if (one === undefined || id === undefined || messageId === undefined) continue;

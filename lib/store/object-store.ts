@@ -6,12 +6,13 @@ export interface StoredObject {
   readonly etag: string;
 }
 
+/** A store over a network breaks off what it is about when `signal` aborts, and fails; a directory takes no notice. */
 export interface ObjectStore {
   /** The object, or null when there is none. Throws `StoreFailed` when that could not be found out. */
-  get(key: string): Promise<StoredObject | null>;
+  get(key: string, signal?: AbortSignal): Promise<StoredObject | null>;
 
   /** Replaces the whole object, atomically for readers. Throws `StoreFailed`. */
-  put(key: string, body: string): Promise<void>;
+  put(key: string, body: string, signal?: AbortSignal): Promise<void>;
 
   /**
    * Replaces the object only if it still is what the caller read.
@@ -20,13 +21,18 @@ export interface ObjectStore {
    * @returns the new ETag, or `lost-race` when somebody else was faster; then nothing was written.
    * Throws `StoreFailed`; whether the object was written is then unknown.
    */
-  putIf(key: string, body: string, expected: string | null): Promise<{ readonly etag: string } | 'lost-race'>;
+  putIf(
+    key: string,
+    body: string,
+    expected: string | null,
+    signal?: AbortSignal,
+  ): Promise<{ readonly etag: string } | 'lost-race'>;
 
   /**
    * The names of objects and folders directly in a folder of keys, in no order; empty where there is nothing. Absent:
    * the store cannot tell. Throws `StoreFailed`.
    */
-  list?(folder: string): Promise<readonly string[]>;
+  list?(folder: string, signal?: AbortSignal): Promise<readonly string[]>;
 
   /**
    * Removes folders from `folder` that are numbers and that another one followed more than `days` ago, the oldest

@@ -11,7 +11,9 @@ import {
   type PutObjectCommandInput,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { awsReason } from '../aws/reason.ts';
 import { type ObjectStore, StoreFailed } from './object-store.ts';
+import { wholeBody } from './whole-body.ts';
 
 export interface S3Location {
   readonly bucket: string;
@@ -23,6 +25,9 @@ export interface S3Location {
 const WRITTEN_BY = 'hitless-write';
 const CONFLICT_ATTEMPTS = 4;
 const CONFLICT_PAUSE_MS = 50;
+
+/** In S3's words and in ours. */
+const OPERATIONS = { GetObject: 'get', ListObjectsV2: 'get', PutObject: 'put' } as const;
 
 /**
  * Needs `s3:GetObject` and `s3:PutObject` below the prefix, and `s3:ListBucket` on the bucket: without the latter
@@ -36,65 +41,77 @@ const CONFLICT_PAUSE_MS = 50;
 export function createS3Store(client: S3Client, { bucket, prefix }: S3Location): ObjectStore {
   const start = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
   const place = (key: string) => ({ Bucket: bucket, Key: `${start}${key}` });
-  const failed = (operation: 'get' | 'put', key: string, error: unknown) =>
-    new StoreFailed(operation, `s3://${bucket}/${start}${key}`, explained(error));
+  const failed = (call: keyof typeof OPERATIONS, key: string, error: unknown) =>
+    new StoreFailed(OPERATIONS[call], `s3://${bucket}/${start}${key}`, explained(call, error));
 
   return {
-    async get(key) {
+    async get(key, signal) {
       try {
-        const found = await client.send(new GetObjectCommand(place(key)));
+        const command = new GetObjectCommand(place(key));
+        command.middlewareStack.use(wholeBody);
+        const found = await client.send(command, until(signal));
         if (found.ETag === undefined || found.Body === undefined)
           throw new Error('S3 answered without an ETag');
         return { body: await found.Body.transformToString(), etag: found.ETag };
       } catch (error) {
         if (nameOf(error) === 'NoSuchKey') return null;
-        throw failed('get', key, error);
+        throw failed('GetObject', key, error);
       }
     },
 
-    async put(key, body) {
+    async put(key, body, signal) {
+      const input = { ...place(key), Body: Buffer.from(body), ContentType: contentTypeOf(key) };
       try {
-        await client.send(
-          new PutObjectCommand({ ...place(key), Body: Buffer.from(body), ContentType: contentTypeOf(key) }),
-        );
+        await client.send(new PutObjectCommand(input), until(signal));
       } catch (error) {
-        throw failed('put', key, error);
+        throw failed('PutObject', key, error);
       }
     },
 
-    async list(folder) {
+    async list(folder, signal) {
       try {
-        return await namesBelow(client, bucket, `${start}${folder}/`);
+        return await namesBelow(client, bucket, `${start}${folder}/`, signal);
       } catch (error) {
-        throw failed('get', folder, error);
+        throw failed('ListObjectsV2', folder, error);
       }
     },
 
-    async putIf(key, body, expected) {
+    async putIf(key, body, expected, signal) {
       const id = randomUUID();
       const condition = expected === null ? { IfNoneMatch: '*' } : { IfMatch: expected };
+      const input = {
+        ...place(key),
+        ...condition,
+        Body: Buffer.from(body),
+        ContentType: contentTypeOf(key),
+        Metadata: { [WRITTEN_BY]: id },
+      };
       try {
-        return await putConditionally(client, id, {
-          ...place(key),
-          ...condition,
-          Body: Buffer.from(body),
-          ContentType: contentTypeOf(key),
-          Metadata: { [WRITTEN_BY]: id },
-        });
+        return await putConditionally(client, id, input, signal);
       } catch (error) {
-        throw failed('put', key, error);
+        throw failed('PutObject', key, error);
       }
     },
   };
 }
 
+function until(signal: AbortSignal | undefined) {
+  return signal === undefined ? {} : { abortSignal: signal };
+}
+
 /** A thousand in one answer. */
-async function namesBelow(client: S3Client, bucket: string, prefix: string): Promise<readonly string[]> {
+async function namesBelow(
+  client: S3Client,
+  bucket: string,
+  prefix: string,
+  signal: AbortSignal | undefined,
+): Promise<readonly string[]> {
   const names: string[] = [];
   let next: { ContinuationToken?: string } | null = {};
   while (next !== null) {
     const asked = { Bucket: bucket, Prefix: prefix, Delimiter: '/', ...next };
-    const answer: ListObjectsV2CommandOutput = await client.send(new ListObjectsV2Command(asked));
+    const command = new ListObjectsV2Command(asked);
+    const answer: ListObjectsV2CommandOutput = await client.send(command, until(signal));
     const { Contents: objects = [], CommonPrefixes: folders = [], NextContinuationToken: token } = answer;
     const keys = [...objects.map(({ Key }) => Key ?? ''), ...folders.map(({ Prefix }) => Prefix ?? '')];
     names.push(...keys.map((key) => key.slice(prefix.length).replace(/\/$/, '')));
@@ -108,19 +125,21 @@ async function putConditionally(
   client: S3Client,
   id: string,
   input: PutObjectCommandInput,
+  signal: AbortSignal | undefined,
 ): Promise<{ readonly etag: string } | 'lost-race'> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const { ETag: etag } = await client.send(new PutObjectCommand(input));
+      const { ETag: etag } = await client.send(new PutObjectCommand(input), until(signal));
       if (etag === undefined) throw new Error('S3 answered without an ETag');
       return { etag };
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal === null) throw error;
-      const etag = await etagIfWrittenBy(client, id, input);
+      const etag = await etagIfWrittenBy(client, id, input, signal);
       if (etag !== null) return { etag };
       if (refusal === 'lost-race' || attempt === CONFLICT_ATTEMPTS) return 'lost-race';
-      await sleep(CONFLICT_PAUSE_MS * attempt * (0.5 + Math.random()));
+      const pauseMs = CONFLICT_PAUSE_MS * attempt * (0.5 + Math.random());
+      await sleep(pauseMs, undefined, signal === undefined ? {} : { signal });
     }
   }
 }
@@ -136,9 +155,10 @@ async function etagIfWrittenBy(
   client: S3Client,
   id: string,
   { Bucket, Key }: Pick<PutObjectCommandInput, 'Bucket' | 'Key'>,
+  signal: AbortSignal | undefined,
 ): Promise<string | null> {
   try {
-    const found = await client.send(new HeadObjectCommand({ Bucket, Key }));
+    const found = await client.send(new HeadObjectCommand({ Bucket, Key }), until(signal));
     return found.Metadata?.[WRITTEN_BY] === id ? (found.ETag ?? null) : null;
   } catch (error) {
     // A HEAD has no body and so no `NoSuchKey`.
@@ -151,12 +171,10 @@ function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : '';
 }
 
-/** The SDK's message alone is at times `UnknownError` or nothing; the name says more. */
-function explained(error: unknown): unknown {
-  if (!(error instanceof Error) || error.name === 'Error') return error;
+function explained(operation: string, error: unknown): Error {
   const hint =
-    error.name === 'AccessDenied' ? ' (without s3:ListBucket also for an object that is not there)' : '';
-  return new Error(`${error.name}: ${error.message}${hint}`, { cause: error });
+    nameOf(error) === 'AccessDenied' ? ' (without s3:ListBucket also for an object that is not there)' : '';
+  return new Error(`${awsReason(operation, error)}${hint}`, { cause: error });
 }
 
 function contentTypeOf(key: string): string {

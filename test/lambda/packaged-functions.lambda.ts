@@ -192,7 +192,7 @@ test('the schedule asks for a pass over every fleet, which repairs what an event
   await bothServe('127.0.0.11:8080', '127.0.0.12:8080', '127.0.0.13:8080', '127.0.0.14:8080');
 });
 
-test('of a batch with a poisoned record, it and those behind it in its group come again, the rest is done', async () => {
+test('of a batch with poisoned records, these come again, the rest is done', async () => {
   const worker = await start('worker');
   await register(15);
   const records = [
@@ -202,7 +202,8 @@ test('of a batch with a poisoned record, it and those behind it in its group com
     sqsRecord({ body: reconcile('gone'), group: 'gone' }),
   ];
   const result = await worker.invoke(sqsEvent(...records));
-  const batchItemFailures = records.slice(1).map(({ messageId }) => ({ itemIdentifier: messageId }));
+  const poisoned = records.filter((_, index) => index === 1 || index === 3);
+  const batchItemFailures = poisoned.map(({ messageId }) => ({ itemIdentifier: messageId }));
   expect(result).toEqual({ outcome: 'answered', payload: { batchItemFailures } satisfies SQSBatchResponse });
   await bothServe(...[11, 12, 13, 14, 15].map((number) => `127.0.0.${number}:8080`));
 });

@@ -132,8 +132,12 @@ describe('a conflict (409), which the emulator never answers', () => {
 describe('what S3 will not do is named with bucket and key', () => {
   test('a bucket that is not there', async () => {
     const store = createS3Store(client, { bucket: 'nowhere', prefix: 'p' });
-    await expect(store.get('a.json')).rejects.toThrow('cannot get s3://nowhere/p/a.json: NoSuchBucket');
-    await expect(store.put('a.json', '')).rejects.toThrow('cannot put s3://nowhere/p/a.json: NoSuchBucket');
+    await expect(store.get('a.json')).rejects.toThrow(
+      /^cannot get s3:\/\/nowhere\/p\/a\.json: 404 NoSuchBucket: .* \(GetObject\)$/,
+    );
+    await expect(store.put('a.json', '')).rejects.toThrow(
+      /^cannot put s3:\/\/nowhere\/p\/a\.json: 404 NoSuchBucket: .* \(PutObject\)$/,
+    );
     await expect(store.putIf('a.json', '', '"x"')).rejects.toThrow(StoreFailed);
   });
 
@@ -141,7 +145,7 @@ describe('what S3 will not do is named with bucket and key', () => {
     const store = createS3Store(client, { bucket: 'bucket', prefix: 'failing' });
     disturbPuts(['before', 'before', 'before', 'before'], connectionLost);
     await expect(store.putIf('a', '', null)).rejects.toThrow(
-      's3://bucket/failing/a: TimeoutError: socket hang up',
+      'cannot put s3://bucket/failing/a: socket hang up (ECONNRESET) (PutObject, 3 attempts)',
     );
   });
 
@@ -162,7 +166,7 @@ describe('what S3 will not do is named with bucket and key', () => {
     );
     const store = createS3Store(client, { bucket: 'bucket', prefix: '' });
     await expect(store.get('a')).rejects.toThrow(
-      'AccessDenied: Access Denied (without s3:ListBucket also for',
+      'AccessDenied: Access Denied (GetObject) (without s3:ListBucket also for',
     );
   });
 });

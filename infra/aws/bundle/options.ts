@@ -6,8 +6,9 @@ import { packaged } from './packaged.ts';
 import { smaller } from './smaller.ts';
 import { unused } from './unused.ts';
 
+/** What is asked of a deployment is where its hitless.yml is, and which files of that folder travel with it. */
 interface Serverless {
-  readonly service: { readonly custom: { readonly deployment: Deployment } };
+  readonly service: { readonly custom: { readonly deployment: Pick<Deployment, 'folder' | 'files'> } };
 }
 
 /** Options of serverless-esbuild besides those of esbuild. */

@@ -11,6 +11,9 @@ import type { Plugin } from 'esbuild';
 const REST_OF_CONSUL =
   /node_modules[\\/]consul[\\/]lib[\\/](?:acl|agent|catalog|event|kv|query|session|status|transaction|watch)\.js$/;
 
+/** The SDK's way of sending again that AWS_RETRY_MODE can ask for; every client here has its own (lib/aws/retries.ts). */
+const ADAPTIVE_RETRIES = /@smithy[\\/]core[\\/].*[\\/]AdaptiveRetryStrategy\.js$/;
+
 /** They ask for their own version, and get all that npm wants to know of them. */
 const MANIFEST = /node_modules[\\/].*[\\/]package\.json$/;
 
@@ -28,6 +31,10 @@ export const unused: Plugin = {
       const contents = `exports.${name.charAt(0).toUpperCase()}${name.slice(1)} = class {};`;
       return { contents, loader: 'js' };
     });
+    build.onLoad({ filter: ADAPTIVE_RETRIES }, () => ({
+      contents: 'export class AdaptiveRetryStrategy {}',
+      loader: 'js',
+    }));
     build.onLoad({ filter: MANIFEST }, async ({ path }) => {
       const { name, version } = JSON.parse(await readFile(path, 'utf8'));
       return { contents: JSON.stringify({ name, version }), loader: 'json' };

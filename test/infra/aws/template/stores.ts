@@ -31,10 +31,10 @@ export function storesHold(template: () => Template): void {
       expect(Number(properties(template(), 'Queue').VisibilityTimeout)).toBeGreaterThanOrEqual(6 * timeout);
     });
 
-    test('put a message aside when it was received five times, for two weeks', () => {
+    test('put a message aside when it was received a hundred times, for two weeks', () => {
       expect(properties(template(), 'Queue').RedrivePolicy).toEqual({
         deadLetterTargetArn: arnOf('DeadLetterQueue'),
-        maxReceiveCount: 5,
+        maxReceiveCount: 100,
       });
       const dead = properties(template(), 'DeadLetterQueue');
       expect(dead.MessageRetentionPeriod).toBe(14 * 24 * 3600);

@@ -15,8 +15,8 @@ import { openPorts } from './wiring.ts';
 const HELP = `
 Reads the configuration file, with every default filled in, and renders each template with an empty table. With
 --live it also asks every instance (can it be reached, which HAProxy is it, may we change servers, does it have the
-backends and all their slots, does a tls:// port really speak TLS), Consul (is the service there), and the store.
-Changes nothing.
+backends and all their slots, does a tls:// port really speak TLS), Consul (is the service there), and the store (may
+this user read and write it). Changes nothing.
 
 Exit codes:
   0  all is well (notes do not count)

@@ -22,7 +22,8 @@ import { openPorts } from './wiring.ts';
 
 const HELP = `
 Reads Consul, assigns slots, changes every instance over its Runtime API, reads back, and writes the slot table, the
-rendered configuration, the state snapshots and the reports to the store. Several at once do no harm.
+rendered configuration, the state snapshots and the reports to the store. Several at once take turns where the store is
+on this machine (\`file:\`), and do no harm where it is not.
 
 Without --wait, servers that drain are left draining; the next sync finishes them.
 

@@ -95,8 +95,10 @@ async function opened(path: string, owner: Owner | null): Promise<FileHandle> {
     await giveTo(file, owner);
     return file;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EACCES') return open(path, 'r');
-    throw error;
+    if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) throw error;
+    return open(path, 'r').catch(() => {
+      throw error;
+    });
   }
 }
 

@@ -5,19 +5,18 @@ import { dirname, join } from 'node:path';
 import { groupName, userName } from './file-owner.ts';
 
 /** What the system says to somebody who may not. */
-const REFUSALS = new Set(['EACCES', 'EPERM', 'EROFS']);
+const REFUSALS = new Set(['EACCES', 'EPERM']);
 
 /** The error with what to do, where the system refused this user something; any other error as it is. */
 export function withReason(error: unknown, folder: string): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (!REFUSALS.has(code) || !(error instanceof Error)) return error;
+  if (!REFUSALS.has(codeOf(error)) || !(error instanceof Error)) return error;
   const path = 'path' in error && typeof error.path === 'string' ? error.path : folder;
   return new Error(`${error.message}; ${whatToDo(path, folder)}`, { cause: error });
 }
 
 /**
  * Looks whether a pass of this user could read and write all that it has to; changes nothing. Objects are replaced by
- * renames, so it is the folders that must be writable, and the locks' files.
+ * renames, so it is the folders that must be writable; a lock can be taken by whoever may read its file.
  *
  * @returns sentences, empty when nothing is in the way.
  */
@@ -25,15 +24,17 @@ export function storeObstacles(folder: string, fleet: string): Promise<readonly 
   const own = join(folder, 'fleets', fleet);
   const folders = [folder, join(folder, '.locks'), join(folder, 'fleets'), own, ...foldersIn(own)];
   const locks = entriesOf(join(folder, '.locks'), (entry) => entry.isFile() && !entry.name.endsWith('.tmp'));
+  const writable = constants.R_OK | constants.W_OK | constants.X_OK;
   const refused = [
-    ...folders.filter((path) => refuses(path, constants.R_OK | constants.W_OK | constants.X_OK)),
-    ...locks.filter((path) => refuses(path, constants.R_OK | constants.W_OK)),
-    ...filesIn(own).filter((path) => refuses(path, constants.R_OK)),
-  ];
+    ...folders.map((path) => ({ path, code: refusal(path, writable) })),
+    ...[...locks, ...filesIn(own)].map((path) => ({ path, code: refusal(path, constants.R_OK) })),
+  ].filter(({ code }) => code !== null);
   const [first] = refused;
   if (first === undefined) return Promise.resolve([]);
+  const { path, code } = first;
   const more = refused.length === 1 ? '' : ` (and ${refused.length - 1} more)`;
-  return Promise.resolve([`the store ${folder}: ${first}${more} is refused; ${whatToDo(first, folder)}`]);
+  const why = code === 'EROFS' ? 'its file system is mounted read-only' : whatToDo(path, folder);
+  return Promise.resolve([`the store ${folder}: ${path}${more} is refused; ${why}`]);
 }
 
 /** Those that a pass writes into. Of the generations, only new ones are written. */
@@ -64,16 +65,21 @@ function entriesOf(path: string, wanted: (entry: Entry) => boolean): string[] {
   }
 }
 
-/** What is not there yet must be possible to create. */
-function refuses(path: string, mode: number): boolean {
+/** Null: nothing is in the way. What is not there yet must be possible to create; what is no folder, its reader says. */
+function refusal(path: string, mode: number): string | null {
   try {
+    if ((mode & constants.X_OK) !== 0 && !statSync(path).isDirectory()) return null;
     accessSync(path, mode);
-    return false;
+    return null;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (code !== 'ENOENT') return true;
-    return dirname(path) !== path && refuses(dirname(path), constants.W_OK | constants.X_OK);
+    const code = codeOf(error);
+    if (code !== 'ENOENT') return REFUSALS.has(code) || code === 'EROFS' ? code : null;
+    return dirname(path) === path ? null : refusal(dirname(path), constants.W_OK | constants.X_OK);
   }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 /** Who owns the store's folder is meant to use it; what another one left in it is to be given to him. */

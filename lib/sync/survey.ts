@@ -7,6 +7,7 @@ import { slotName } from '../model/slot-table.ts';
 import { addressText } from '../runtime-api/address-text.ts';
 import type { RuntimeLevel } from '../runtime-api/commands/show-cli-level.ts';
 import { slotTableKey } from '../store/keys.ts';
+import type { ObjectStore, StoredObject } from '../store/object-store.ts';
 import { decodeSlotTable } from '../store/slot-table-document.ts';
 import { findInstances } from './find-instances.ts';
 import type { SyncPorts } from './ports.ts';
@@ -127,11 +128,33 @@ async function surveyService({ readService }: SyncPorts, service: string): Promi
 
 async function surveyStore({ store }: SyncPorts, fleet: Fleet): Promise<FleetSurvey['store']> {
   const key = slotTableKey(fleet.name);
+  const obstacles = (await store.obstacles?.(fleet.name)) ?? [];
   try {
     const stored = await store.get(key);
-    return { generation: stored === null ? 0 : decodeSlotTable(key, stored.body).generation, problems: [] };
+    const problems = store.obstacles === undefined ? await writeProblems(store, key, stored) : obstacles;
+    return { generation: stored === null ? 0 : decodeSlotTable(key, stored.body).generation, problems };
   } catch (failed) {
-    return { generation: null, problems: [wordsOf(failed)] };
+    return { generation: null, problems: obstacles.length > 0 ? obstacles : [wordsOf(failed)] };
+  }
+}
+
+/** No object has it. */
+const NO_ETAG = '"0123456789abcdef0123456789abcdef"';
+
+/**
+ * Whether we may write is only told to who writes: so the table is replaced by itself, on a condition that never holds.
+ */
+async function writeProblems(
+  store: ObjectStore,
+  key: string,
+  stored: StoredObject | null,
+): Promise<readonly string[]> {
+  if (stored === null) return [];
+  try {
+    await store.putIf(key, stored.body, NO_ETAG);
+    return [];
+  } catch (failed) {
+    return [wordsOf(failed)];
   }
 }
 

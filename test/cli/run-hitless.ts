@@ -17,16 +17,25 @@ export interface RunOptions {
   /** The current folder. */
   readonly folder?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Of another user, who is in the group of this number alone, or in `gid`; only root can. */
+  readonly uid?: number;
+  readonly gid?: number;
+  /** As the shell takes it. */
+  readonly umask?: string;
   /** Standard input; `open`: a pipe that nobody writes to or closes; without it: nothing to read. */
   readonly input?: string;
 }
 
 /** Runs `hitless` with these arguments to its end. */
 export function runHitless(args: readonly string[], options: RunOptions = {}): Promise<Run> {
-  const { folder, environment = {}, input } = options;
+  const { folder, environment = {}, input, uid, gid, umask } = options;
+  const program = [process.execPath, PROGRAM, ...args];
+  const shell = umask === undefined ? [] : ['sh', '-c', `umask ${umask} && exec "$0" "$@"`];
+  const [file = '', ...rest] = [...shell, ...program];
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [PROGRAM, ...args], {
+    const child = spawn(file, rest, {
       ...(folder === undefined ? {} : { cwd: folder }),
+      ...(uid === undefined ? {} : { uid, gid: gid ?? uid }),
       env: { ...process.env, ...CLEAN, ...environment },
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     });

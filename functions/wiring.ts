@@ -4,6 +4,8 @@
  *
  * - `HITLESS_CONFIG`: path of hitless.yml; without it, the one beside this module. A package has its own hitless.json
  *   beside the bundle (infra/aws/bundle/package-config.ts).
+ * - `HITLESS_CONFIG_WRITTEN_AT`: optional; when the packaged hitless.yml was written, in ISO 8601: of two that say
+ *   something else of one backend the later one counts.
  * - `HITLESS_QUEUE_URL`: URL of the FIFO queue.
  * - `HITLESS_WEBHOOK_TOKENS_PARAMETER`: the name of the SSM parameter (SecureString) with one token, or two with a
  *   comma between them while they are being rotated; each of at least 16 characters. Or, on one machine, the tokens
@@ -127,9 +129,12 @@ export function metricsNamespace(environment: Environment = process.env): string
   return environment.HITLESS_METRICS_NAMESPACE || 'Hitless';
 }
 
-function readConfig(environment: Environment): Promise<HitlessConfig> {
+async function readConfig(environment: Environment): Promise<HitlessConfig> {
   const beside = fileURLToPath(new URL('hitless.yml', import.meta.url));
-  return loadConfig(environment.HITLESS_CONFIG ?? beside);
+  const config = await loadConfig(environment.HITLESS_CONFIG ?? beside);
+  const writtenAtMs = Date.parse(environment.HITLESS_CONFIG_WRITTEN_AT ?? '');
+  if (Number.isNaN(writtenAtMs)) return config;
+  return { ...config, fleets: config.fleets.map((fleet) => ({ ...fleet, writtenAtMs })) };
 }
 
 function withConfig(

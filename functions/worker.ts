@@ -164,12 +164,12 @@ async function pass(
   };
   const events = { entries, receivedAtMs: oldestEventMs };
   const options = { ...events, handOut, snapshots: 'when-due', signal } as const;
-  const { table, consulFailures, applied, shards, publishFailure } = await passFleet(sync, fleet, options);
+  const { table, consulFailures, applied, shards, ...result } = await passFleet(sync, fleet, options);
   const { generation } = table;
   const reports = applied.map(({ report }) => report);
   countInstances(fleet.name, applied);
   const tookMs = performance.now() - startedMs;
-  const unpublished = publishFailure !== null;
+  const unpublished = result.publishFailure !== null || result.configurationWithheld !== null;
   countPass(fleet.name, { table, consulFailures: consulFailures.length, tookMs, unpublished });
   logger.info('pass_done', {
     fleet: fleet.name,

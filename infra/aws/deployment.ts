@@ -9,7 +9,7 @@
 import { existsSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
 import { loadConfig } from '../../lib/config/load-config.ts';
-import type { HitlessConfig } from '../../lib/model/fleet.ts';
+import type { Fleet, HitlessConfig } from '../../lib/model/fleet.ts';
 import { alarms } from './alarms.ts';
 import { apiOf } from './api.ts';
 import { bucketOf } from './bucket.ts';
@@ -60,7 +60,10 @@ export async function deployment({ options }: OslsArguments) {
     metricsNamespace: namespaceOf(name),
     bucket,
     secrets: secrets.webhook,
-    environment: secrets.environment,
+    environment: {
+      ...secrets.environment,
+      worker: { ...secrets.environment.worker, ...writtenAt(config.fleets) },
+    },
     api,
     perFleet: {
       Resources: {
@@ -73,6 +76,12 @@ export async function deployment({ options }: OslsArguments) {
     },
     extensions: { extensions },
   };
+}
+
+/** When the configuration was written: not in the package, which has the same bytes wherever it is built. */
+function writtenAt(fleets: readonly Fleet[]): { HITLESS_CONFIG_WRITTEN_AT?: string } {
+  const times = fleets.flatMap(({ writtenAtMs }) => writtenAtMs ?? []);
+  return times.length === 0 ? {} : { HITLESS_CONFIG_WRITTEN_AT: new Date(Math.max(...times)).toISOString() };
 }
 
 /** X-Ray knows no resources; this policy of AWS's has its five actions. */

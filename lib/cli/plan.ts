@@ -2,7 +2,13 @@
 
 import type { Command } from 'commander';
 import { countKept } from '../plan/count-kept.ts';
-import { type BackendStatus, backendStatuses } from '../sync/backend-status.ts';
+import {
+  type BackendStatus,
+  backendStatuses,
+  isOverruled,
+  type UnlistedBackend,
+  unlistedStatuses,
+} from '../sync/backend-status.ts';
 import { type FleetPreview, type InstancePreview, previewFleet } from '../sync/preview.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type GlobalOptions, select } from './global-options.ts';
@@ -57,6 +63,9 @@ export interface FleetPlan {
   readonly consulFailures: FleetPreview['consulFailures'];
   readonly refusedInstances: FleetPreview['refusedInstances'];
   readonly backends: Readonly<Record<string, BackendStatus>>;
+  readonly unlisted: Readonly<Record<string, UnlistedBackend>>;
+  /** Why the published configuration stays as it is although the fleet has a template; null: it does not. */
+  readonly configurationWithheld: string | null;
   readonly instances: Readonly<Record<string, InstancePlan>>;
 }
 
@@ -71,7 +80,9 @@ async function plan(options: GlobalOptions): Promise<ExitCode> {
       nextGeneration: table.generation,
       consulFailures,
       refusedInstances,
-      backends: backendStatuses(fleet.backends, table),
+      backends: backendStatuses(fleet, table),
+      unlisted: unlistedStatuses(fleet, table),
+      configurationWithheld: preview.configurationWithheld,
       instances: Object.fromEntries(
         preview.instances.map((instance) => [instance.instance, instancePlan(preview, instance)]),
       ),
@@ -117,9 +128,12 @@ function isSomething({
   refusedInstances,
   backends,
   instances,
+  configurationWithheld,
 }: FleetPlan): boolean {
   return (
     generation !== nextGeneration ||
+    configurationWithheld !== null ||
+    Object.values(backends).some(isOverruled) ||
     consulFailures.length + refusedInstances.length > 0 ||
     Object.values(backends).some(({ withheld, refused }) => withheld.length + refused.length > 0) ||
     Object.values(instances).some(

@@ -13,6 +13,7 @@ Examples:
   $ hitless status                  how did the last one end?
   $ hitless render > haproxy.cfg    the configuration that fits the running state
   $ hitless release -f edge -b be   those that the guard keeps may go: they are meant to be gone
+  $ hitless forget -f edge be_old   a backend that this hitless.yml does not list leaves the table
 
 Environment:
   HITLESS_CONFIG        the configuration file, where --config is not given
@@ -31,6 +32,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
   ['status', async () => (await import('./status.ts')).addStatus],
   ['render', async () => (await import('./render.ts')).addRender],
   ['release', async () => (await import('./release.ts')).addRelease],
+  ['forget', async () => (await import('./forget.ts')).addForget],
 ]);
 
 /** @param words of the command line. Where they name no command, all commands are there: for help, and for hints. */

@@ -47,6 +47,10 @@ async function render(options: GlobalOptions): Promise<ExitCode> {
   if (rendered === null) {
     throw new UsageError(`fleet ${fleet.name} has no template: name one at fleets.${fleet.name}.template`);
   }
+  if (rendered.lacks.length > 0) {
+    const lacks = rendered.lacks.join(', ');
+    tell(`the table has servers of ${lacks}, this file has not: the template does not name them`);
+  }
   if (table === null) tell(`fleet ${fleet.name} has no table yet: every slot is rendered free`);
   if (options.json === true) {
     const generation = table?.generation ?? 0;

@@ -4,7 +4,14 @@ import type { Command } from 'commander';
 import type { Fleet } from '../model/fleet.ts';
 import { countKept } from '../plan/count-kept.ts';
 import type { Applied } from '../sync/apply-instance.ts';
-import { type BackendStatus, backendStatuses, isoTime } from '../sync/backend-status.ts';
+import {
+  type BackendStatus,
+  backendStatuses,
+  isOverruled,
+  isoTime,
+  type UnlistedBackend,
+  unlistedStatuses,
+} from '../sync/backend-status.ts';
 import { passUntilDrained } from '../sync/drain-out.ts';
 import { type PassOptions, type PassResult, passFleet } from '../sync/pass.ts';
 import type { EntriesByService } from '../sync/read-endpoints.ts';
@@ -90,6 +97,9 @@ export interface FleetSync {
   /** False: `--wait` was given, and something still drains. */
   readonly drained: boolean;
   readonly backends: Readonly<Record<string, BackendStatus>>;
+  readonly unlisted: Readonly<Record<string, UnlistedBackend>>;
+  /** Why the published configuration stays as it is although the fleet has a template; null: it does not. */
+  readonly configurationWithheld: string | null;
   readonly instances: Readonly<Record<string, InstanceSync>>;
 }
 
@@ -158,7 +168,9 @@ async function syncFleet(
     refusedInstances,
     storeFailures: [...new Set(storeFailures)],
     drained,
-    backends: backendStatuses(fleet.backends, table),
+    backends: backendStatuses(fleet, table),
+    unlisted: unlistedStatuses(fleet, table),
+    configurationWithheld: result.configurationWithheld,
     instances: Object.fromEntries(
       result.applied.map((applied) => [applied.report.instance, instanceSync(result, applied)]),
     ),
@@ -197,7 +209,9 @@ function isLeft({ drained, backends, instances, ...sync }: FleetSync): boolean {
   return (
     sync.consulFailures.length + sync.storeFailures.length + sync.refusedInstances.length > 0 ||
     !drained ||
+    sync.configurationWithheld !== null ||
     Object.values(backends).some(({ withheld, refused }) => withheld.length + refused.length > 0) ||
+    Object.values(backends).some(isOverruled) ||
     Object.values(instances).some(({ converged }) => !converged)
   );
 }

@@ -65,6 +65,13 @@ export interface BackendPolicy {
   readonly allowEmpty: boolean;
 }
 
+export interface Template {
+  readonly path: string;
+  readonly text: string;
+  /** Of the template as it was written, where `text` is what became of it; lower-case hex. Absent: of `text`. */
+  readonly sha256?: string;
+}
+
 export interface Fleet {
   readonly name: string;
   /** In listed order, which is also the order of adoption; then those that were found in Consul. */
@@ -80,8 +87,13 @@ export interface Fleet {
   /** How long one instance may take for one pass. */
   readonly timeoutMs: number;
   /** The template's path and text, read with the configuration; null: no configuration is rendered. */
-  readonly template: { readonly path: string; readonly text: string } | null;
+  readonly template: Template | null;
   readonly backends: readonly BackendPolicy[];
+  /**
+   * When its hitless.yml, or the template that it names, was last written; milliseconds since 1970. Of two that decide
+   * one backend differently the later one counts. Absent: not known, and then this one counts.
+   */
+  readonly writtenAtMs?: number;
 }
 
 export interface ConsulAddress {

@@ -6,6 +6,7 @@
  */
 
 import type { EndpointAddress, Refusal } from './endpoint.ts';
+import type { BackendPolicy } from './fleet.ts';
 
 /** Nobody uses it. `last` is who had it, so that a returning endpoint gets it back. */
 export interface FreeSlot {
@@ -49,6 +50,18 @@ export interface Departure {
   readonly servedSinceMs: number;
 }
 
+/** What a hitless.yml says of a backend, and when that file was written: milliseconds since 1970. */
+export interface DecidedPolicy extends Omit<BackendPolicy, 'backend'> {
+  readonly writtenAtMs: number;
+}
+
+/** An older hitless.yml that says something else of a backend, and is not followed. */
+export interface Overruled {
+  readonly writtenAtMs: number;
+  /** In which keys it differs, as hitless.yml calls them. */
+  readonly keys: readonly string[];
+}
+
 export interface BackendSlots {
   readonly service: string;
   /** Slot `n` (from 1) is the server `${server}${n}` and stands at `slots[n - 1]`. */
@@ -58,6 +71,12 @@ export interface BackendSlots {
   readonly departures: readonly Departure[];
   /** What the last reading of Consul had and nobody will serve. */
   readonly refused: readonly Refusal[];
+  /** What its slots were made with. Absent: not known, an earlier release made them. */
+  readonly policy?: DecidedPolicy;
+  /** Those that were heard of since `policy` counts, in that order. */
+  readonly overruled?: readonly Overruled[];
+  /** Since when its servers are taken out for good (`hitless forget --park`). Absent: they are not. */
+  readonly parkingSinceMs?: number;
 }
 
 /** Digests of the rendered configuration, in lower-case hex. */
@@ -77,6 +96,12 @@ export interface Cause {
   readonly assignedAtMs: number;
 }
 
+/** A backend that an operator took out of the table: only a hitless.yml that is written later brings it back. */
+export interface Forgotten {
+  readonly backend: string;
+  readonly atMs: number;
+}
+
 export interface SlotTable {
   readonly version: 1;
   readonly fleet: string;
@@ -84,6 +109,10 @@ export interface SlotTable {
   readonly generation: number;
   /** Null: the fleet has no template. */
   readonly configuration: ConfigurationDigests | null;
+  /** The template that the configuration is rendered from, and when its hitless.yml was written. Absent: not known. */
+  readonly rendering?: { readonly template: string; readonly writtenAtMs: number };
+  /** The last ones, oldest first. */
+  readonly forgotten?: readonly Forgotten[];
   /** Of the last generations, oldest first: how long each takes to the instances is measured from here. */
   readonly trail?: readonly Cause[];
   /** By the backend's name in HAProxy. */

@@ -47,12 +47,18 @@ function wordFor(backend: string): string {
 }
 
 /**
- * The rendered text without the marks.
+ * The rendered text without the marks, and which blocks are not in it.
  *
+ * @param optional backends whose block need not be there.
  * @throws TemplateInvalid when a block is missing, is not at the beginning of its line, or is in the section of
  *   another backend. A text without sections (a part of a configuration) is not looked at for that.
  */
-export function placedBlocks(template: string, blocks: readonly ServerBlock[], rendered: string): string {
+export function placedBlocks(
+  template: string,
+  blocks: readonly ServerBlock[],
+  rendered: string,
+  optional: ReadonlySet<string> = new Set(),
+): { readonly text: string; readonly absent: ReadonlySet<string> } {
   const missing = new Set(blocks.map(({ backend }) => backend));
   let section = '';
   const lines = rendered.split('\n').map((line) => {
@@ -75,7 +81,7 @@ export function placedBlocks(template: string, blocks: readonly ServerBlock[], r
     missing.delete(block.backend);
     return rest;
   });
-  const [first] = missing;
+  const first = [...missing].find((backend) => !optional.has(backend));
   if (first !== undefined) {
     throw new TemplateInvalid(
       template,
@@ -83,7 +89,7 @@ export function placedBlocks(template: string, blocks: readonly ServerBlock[], r
       `has no servers of ${first}: put {{ ${nameFor(first)} }} into its backend`,
     );
   }
-  return lines.join('\n');
+  return { text: lines.join('\n'), absent: missing };
 }
 
 function isSectionOf(section: string, backend: string): boolean {

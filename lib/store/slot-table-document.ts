@@ -5,15 +5,19 @@
 
 import * as v from 'valibot';
 import { isImpossibleName } from '../model/names.ts';
+import { whyNotOptions } from '../model/server-options.ts';
 import {
   type BackendSlots,
   type Cause,
+  type DecidedPolicy,
+  type Forgotten,
+  type Overruled,
   type Slot,
   type SlotTable,
   slotsOfBackend,
 } from '../model/slot-table.ts';
 import { checkDocument, decodeDocument, VERSION } from './document.ts';
-import { address, digest, generation, haproxyName, keyName, port, timeMs, weight } from './schemas.ts';
+import { address, count, digest, generation, haproxyName, keyName, port, timeMs, weight } from './schemas.ts';
 
 const slot = v.variant('state', [
   v.object({ state: v.literal('free'), freedAtMs: timeMs, last: v.nullable(v.object({ address, port })) }),
@@ -35,6 +39,37 @@ const slot = v.variant('state', [
   v.object({ state: v.literal('draining'), address, port, weight, sinceMs: timeMs, untilMs: timeMs }),
 ]) satisfies v.GenericSchema<unknown, Slot>;
 
+/** As hitless.yml allows them: what a table says goes into server lines and commands as well. */
+const policy = v.object({
+  service: v.string(),
+  tags: v.array(v.string()),
+  include: v.array(v.picklist(['passing', 'warning'])),
+  weights: v.boolean(),
+  server: haproxyName,
+  slots: count,
+  spare: count,
+  options: v.pipe(
+    v.string(),
+    v.check((text) => whyNotOptions(text) === undefined, 'expected the rest of a server line'),
+  ),
+  placeholder: v.object({ address: v.union([v.picklist(['0.0.0.0', '::']), address]), port }),
+  drainMs: timeMs,
+  keep: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
+  holdMs: timeMs,
+  allowEmpty: v.boolean(),
+  writtenAtMs: timeMs,
+}) satisfies v.GenericSchema<unknown, DecidedPolicy>;
+
+const overruled = v.object({
+  writtenAtMs: timeMs,
+  keys: v.array(v.string()),
+}) satisfies v.GenericSchema<unknown, Overruled>;
+
+const forgotten = v.object({ backend: haproxyName, atMs: timeMs }) satisfies v.GenericSchema<
+  unknown,
+  Forgotten
+>;
+
 const backendSlots = v.object({
   service: v.string(),
   server: haproxyName,
@@ -43,6 +78,9 @@ const backendSlots = v.object({
   refused: v.array(
     v.object({ address: v.string(), port: v.pipe(v.number(), v.finite()), reason: v.string() }),
   ),
+  policy: v.exactOptional(policy),
+  overruled: v.exactOptional(v.array(overruled)),
+  parkingSinceMs: v.exactOptional(timeMs),
 }) satisfies v.GenericSchema<unknown, BackendSlots>;
 
 const cause = v.object({
@@ -57,7 +95,9 @@ const slotTable = v.object({
   fleet: keyName,
   generation,
   configuration: v.nullable(v.object({ sha256: digest, structure: digest })),
+  rendering: v.exactOptional(v.object({ template: digest, writtenAtMs: timeMs })),
   trail: v.exactOptional(v.array(cause)),
+  forgotten: v.exactOptional(v.array(forgotten)),
   backends: v.pipe(
     v.custom<Record<string, unknown>>(isObject, 'expected an object'),
     // Valibot leaves such keys out without a word.
@@ -81,7 +121,7 @@ function isObject(value: unknown): boolean {
  *   must not replace a good one.
  */
 export function encodeSlotTable(table: SlotTable): string {
-  const { version, fleet, configuration, trail, backends, ...rest } = checkDocument(
+  const { version, fleet, configuration, rendering, trail, forgotten, backends, ...rest } = checkDocument(
     '(new table)',
     table,
     slotTable,
@@ -95,10 +135,11 @@ export function encodeSlotTable(table: SlotTable): string {
   const lines = Object.entries(head).map(
     ([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)},`,
   );
-  const causes = trail?.map((one) => `    ${JSON.stringify(one)}`);
   lines.push(
     `  "configuration": ${JSON.stringify(configuration)},`,
-    ...(causes === undefined ? [] : [`  "trail": ${block('[', causes, ']', '  ')},`]),
+    ...(rendering === undefined ? [] : [`  "rendering": ${JSON.stringify(rendering)},`]),
+    ...listLines('trail', trail),
+    ...listLines('forgotten', forgotten),
     `  "backends": ${block('{', body, '}', '  ')}`,
   );
   return `{\n${lines.join('\n')}\n}\n`;
@@ -112,13 +153,24 @@ export function decodeSlotTable(key: string, body: string): SlotTable {
   return decodeDocument(key, body, slotTable);
 }
 
+/** A field of the table, one item on a line; nothing where the table has none. */
+function listLines(key: string, items: readonly object[] | undefined): string[] {
+  if (items === undefined) return [];
+  const lines = items.map((item) => `    ${JSON.stringify(item)}`);
+  return [`  ${JSON.stringify(key)}: ${block('[', lines, ']', '  ')},`];
+}
+
 /** The schema made the objects, so their fields are in its order. */
-function encodeBackend({ service, server, slots, departures, refused }: BackendSlots): string {
+function encodeBackend(backend: BackendSlots): string {
+  const { service, server, policy, overruled, parkingSinceMs, slots, departures, refused } = backend;
   const lists = Object.entries({ slots, departures, refused }).map(([key, items]) => {
     const lines = items.map((item) => `        ${JSON.stringify(item)}`);
     return `      ${JSON.stringify(key)}: ${block('[', lines, ']', '      ')}`;
   });
-  const head = [`      "service": ${JSON.stringify(service)}`, `      "server": ${JSON.stringify(server)}`];
+  const facts = Object.entries({ service, server, policy, overruled, parkingSinceMs });
+  const head = facts.flatMap(([key, value]) =>
+    value === undefined ? [] : [`      ${JSON.stringify(key)}: ${JSON.stringify(value)}`],
+  );
   return block('{', [...head, ...lists], '}', '    ');
 }
 

@@ -1,16 +1,20 @@
 /** Step one of a pass: from Consul to the fleet's next slot table, and its conditional write. */
 
+import { type Decision, decide, unlistedBackends } from '../model/deciding.ts';
 import { type Endpoint, endpointKey } from '../model/endpoint.ts';
 import type { BackendPolicy, Fleet } from '../model/fleet.ts';
 import type { Reading } from '../model/service-entry.ts';
 import { type BackendSlots, isUntouched, type SlotTable, slotsOfBackend } from '../model/slot-table.ts';
-import { type RenderedConfiguration, renderConfiguration } from '../render/configuration.ts';
+import type { RenderedConfiguration } from '../render/configuration.ts';
 import { assignBackend } from '../slots/assign.ts';
+import { parkSlots } from '../slots/park.ts';
 import { slotTableKey } from '../store/keys.ts';
 import type { StoredObject } from '../store/object-store.ts';
 import { decodeSlotTable, encodeSlotTable } from '../store/slot-table-document.ts';
 import { adopt } from './adopt.ts';
+import { decided } from './decided.ts';
 import { newestGeneration } from './newest-generation.ts';
+import { nextConfiguration } from './next-configuration.ts';
 import type { SyncPorts } from './ports.ts';
 import type { ToPublish } from './publish.ts';
 import { type ConsulFailure, type EntriesByService, readFleetEndpoints } from './read-endpoints.ts';
@@ -22,8 +26,10 @@ const MOST_RACES = 20;
 /** A table that is not published yet. */
 export interface Proposal {
   readonly table: SlotTable;
-  /** Null: the fleet has no template. */
+  /** Null: the fleet has no template, or `configurationWithheld` says why none is published. */
   readonly configuration: RenderedConfiguration | null;
+  /** Why the published configuration stays although the fleet has a template; null: it does not. */
+  readonly configurationWithheld: string | null;
   /** Whether `table` is newer than what is stored. */
   readonly changed: boolean;
   readonly consulFailures: readonly ConsulFailure[];
@@ -35,6 +41,8 @@ export interface Proposal {
 export interface FleetAssignment extends ToPublish {
   /** Whether we published it, just now. */
   readonly changed: boolean;
+  /** Why the published configuration stays although the fleet has a template; null: it does not. */
+  readonly configurationWithheld: string | null;
   readonly consulFailures: readonly ConsulFailure[];
 }
 
@@ -66,16 +74,22 @@ export async function proposeTable(
   above = 0,
 ): Promise<Proposal> {
   const previous = stored === null ? null : decodeSlotTable(slotTableKey(fleet.name), stored.body);
-  const { backends: readings, indexes, failures } = await readFleetEndpoints(ports, fleet.backends, fallback);
+  const decisions = decide(fleet, previous);
+  const read = decisions.filter(({ parking }) => !parking).map(({ policy }) => policy);
+  const { backends: readings, indexes, failures } = await readFleetEndpoints(ports, read, fallback);
   if (previous === null && readings.size === 0) {
     throw new ConsulUnavailable(failures.map((failure) => failure.error).join('; '));
   }
 
-  const backends = await assignBackends(ports, fleet, previous, readings);
-  const configuration = renderConfiguration(fleet, { backends });
-  const digests = configuration?.digests ?? null;
+  const backends = await assignBackends(ports, fleet, previous, decisions, readings);
+  const forgotten = previous?.forgotten;
+  const known = { backends, ...(forgotten && { forgotten }) };
+  const { digests, rendering, configuration, withheld } = nextConfiguration(fleet, previous, known);
   const based = stored === null || previous === null ? null : { table: previous, object: stored };
-  const base = { receivedAtMs, stored: based, configuration, consulFailures: failures };
+  const base = {
+    ...{ receivedAtMs, stored: based, consulFailures: failures },
+    ...{ configuration, configurationWithheld: withheld },
+  };
   const used = previous === null ? Math.max(above, await newestGeneration(ports.store, fleet)) : above;
   if (
     previous !== null &&
@@ -87,8 +101,8 @@ export async function proposeTable(
   }
   const generation = Math.max(previous?.generation ?? 0, used) + 1;
   const trail = continueTrail(previous, { generation, indexes, receivedAtMs, assignedAtMs: ports.now() });
-  const head = { version: 1, fleet: fleet.name, generation } as const;
-  const table: SlotTable = { ...head, configuration: digests, trail, backends };
+  const head = { version: 1, fleet: fleet.name, generation, configuration: digests } as const;
+  const table: SlotTable = { ...head, ...(rendering && { rendering }), trail, ...known };
   return { ...base, table, changed: true };
 }
 
@@ -125,30 +139,44 @@ export async function publishTable(
   throw new Error(`fleet ${fleet.name}: lost the race for its slot table ${MOST_RACES} times; try again`);
 }
 
-/** A backend that could not be read stays as it is; one that is not configured any more is forgotten. */
+/**
+ * A backend that could not be read stays as it is. So does one that this fleet does not list: another hitless.yml may,
+ * and taking servers out because a name is missing takes an operator's word (`hitless forget`).
+ */
 async function assignBackends(
   ports: SyncPorts,
   fleet: Fleet,
   previous: SlotTable | null,
+  decisions: readonly Decision[],
   readings: ReadonlyMap<string, Reading>,
 ): Promise<Record<string, BackendSlots>> {
-  const fresh = fleet.backends.filter(
-    ({ backend }) =>
-      readings.has(backend) && isFresh(previous === null ? undefined : slotsOfBackend(previous, backend)),
-  );
+  const of = (backend: string) => (previous === null ? undefined : slotsOfBackend(previous, backend));
+  const fresh = decisions
+    .map(({ policy }) => policy)
+    .filter(({ backend }) => readings.has(backend) && isFresh(of(backend)));
   const adopted = await adopt(ports, fleet, fresh, readings);
   const nowMs = ports.now();
   const assigned: Record<string, BackendSlots> = {};
-  for (const policy of fleet.backends) {
-    const reading = readings.get(policy.backend);
-    const stored = (previous && slotsOfBackend(previous, policy.backend)) ?? null;
-    const before = adopted.has(policy.backend) ? null : stored;
-    const known = adopted.get(policy.backend) ?? new Map<number, Endpoint>();
-    const next =
-      reading === undefined
-        ? before
-        : assignBackend({ previous: before, reading, policy, nowMs, adopted: known });
-    if (next !== null) assigned[policy.backend] = next;
+  for (const name of unlistedBackends(fleet, previous)) {
+    const kept = of(name);
+    if (kept !== undefined) assigned[name] = kept;
+  }
+  for (const decision of decisions) {
+    const { policy, parking } = decision;
+    const { backend } = policy;
+    const reading = readings.get(backend);
+    const stored = of(backend) ?? null;
+    const before = adopted.has(backend) ? null : stored;
+    const known = adopted.get(backend) ?? new Map<number, Endpoint>();
+    const slots = () => {
+      if (parking) return before === null ? null : parkSlots(before, policy, nowMs);
+      if (reading === undefined) return before;
+      return assignBackend({ previous: before, reading, policy, nowMs, adopted: known });
+    };
+    const next = decided(slots(), stored, decision, fleet.writtenAtMs);
+    if (next === null) continue;
+    assigned[backend] = next;
+    if (next !== stored) tellDecision(ports, fleet, decision, stored, next);
     if (reading !== undefined && next !== stored) tell(ports, fleet, policy, reading, next);
   }
   return assigned;
@@ -159,24 +187,42 @@ function isFresh(stored: BackendSlots | undefined): boolean {
   return stored === undefined || isUntouched(stored);
 }
 
+/** Whose word counts where two differ: said once, with the table that says so from then on. */
+function tellDecision(
+  { log }: SyncPorts,
+  fleet: Fleet,
+  { policy: { backend }, ours, differs }: Decision,
+  stored: BackendSlots | null,
+  next: BackendSlots,
+): void {
+  if (differs.length === 0) return;
+  const facts = { fleet: fleet.name, backend, keys: differs.join(', ') };
+  if (ours) log({ event: 'policy_changed', level: 'info', ...facts });
+  else if (next.overruled !== stored?.overruled) {
+    const writtenAtMs = fleet.writtenAtMs ?? null;
+    const byMs = next.policy?.writtenAtMs ?? null;
+    log({ event: 'policy_overruled', level: 'warn', ...facts, writtenAtMs, overruledByWrittenAtMs: byMs });
+  }
+}
+
 /** What a person should know about the backend's new state. */
 function tell(
   { log }: SyncPorts,
   fleet: Fleet,
   { backend }: BackendPolicy,
   reading: Reading,
-  next: BackendSlots | null,
+  next: BackendSlots,
 ): void {
-  for (const { address, port, reason } of next?.refused ?? []) {
+  for (const { address, port, reason } of next.refused) {
     log({ event: 'endpoint_refused', level: 'warn', fleet: fleet.name, backend, address, port, reason });
   }
   for (const notice of reading.notices) {
     log({ event: 'endpoint_noticed', level: 'info', fleet: fleet.name, backend, notice });
   }
-  for (const [index, slot] of (next?.slots ?? []).entries()) {
+  for (const [index, slot] of next.slots.entries()) {
     if (slot.state !== 'serving' || slot.withheld === null) continue;
     const { reason, sinceMs, untilMs } = slot.withheld;
-    const server = `${next?.server}${index + 1}`;
+    const server = `${next.server}${index + 1}`;
     const facts = { server, endpoint: endpointKey(slot), reason, sinceMs, untilMs };
     log({ event: 'change_withheld', level: 'warn', fleet: fleet.name, backend, ...facts });
   }

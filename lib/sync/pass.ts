@@ -40,6 +40,8 @@ export interface PassResult {
   readonly applied: readonly Applied[];
   /** The shards that were handed out; empty when every instance was applied to. */
   readonly shards: readonly number[];
+  /** Why the published configuration stays as it is although the fleet has a template; null: it does not. */
+  readonly configurationWithheld: string | null;
   /** Why the configuration or a generation could not be written; the next pass writes it. Null: it was. */
   readonly publishFailure: Error | null;
 }
@@ -89,11 +91,15 @@ async function passOnce(
   // What was reported of the instances is read while the table is written.
   const toApply = split ? [] : shards.map((shard) => ({ shard, recalling: recallShard(ports, shard) }));
   const assignment = await publishTable(ports, configured, proposal, options.entries, above);
-  const { table, changed } = assignment;
+  const { table, configurationWithheld, changed } = assignment;
   const { fleet, refused: refusedInstances } = whole;
   const consulFailures = [...assignment.consulFailures, ...whole.consulFailures];
   for (const { service, error, usedEvent } of consulFailures) {
     ports.log({ event: 'consul_unavailable', level: 'error', fleet: fleet.name, service, error, usedEvent });
+  }
+  if (configurationWithheld !== null) {
+    const reason = configurationWithheld;
+    ports.log({ event: 'configuration_withheld', level: 'warn', fleet: fleet.name, reason });
   }
   if (split) await options.handOut?.(left, table.generation);
   // The load balancers first: to write objects beside that would make every command wait.
@@ -108,7 +114,8 @@ async function passOnce(
   if (publishFailure !== null) {
     ports.log({ event: 'failed', level: 'error', fleet: fleet.name, error: publishFailure.message });
   }
-  const result = { table, changed, consulFailures, refusedInstances, applied, shards: left, publishFailure };
+  const found = { table, changed, consulFailures, refusedInstances, applied, shards: left };
+  const result = { ...found, configurationWithheld, publishFailure };
   return { ...result, above: typeof publication === 'number' ? publication : 0 };
 }
 

@@ -1,6 +1,7 @@
 /** Reading one instance and planning the way from there to the table: the same for `plan` and for a pass. */
 
 import { capabilitiesOf } from '../model/capabilities.ts';
+import { decide } from '../model/deciding.ts';
 import type { Fleet } from '../model/fleet.ts';
 import type { InstanceInfo, ObservedServer } from '../model/observed.ts';
 import type { Plan } from '../model/plan.ts';
@@ -38,7 +39,13 @@ export async function planOverSession(
   const { report } = await recalling;
   const heldBefore = (report?.operatorHeld ?? []).filter(({ pid }) => pid !== info.pid);
   const able = capabilitiesOf(info.version);
-  const plan = planInstance(fleet.backends, table, { servers: state.servers, heldBefore, sessions, able });
+  // What is parked, and gone from the instance already, is as it should be.
+  const policies = decide(fleet, table)
+    .filter(
+      ({ policy, parking }) => !parking || state.servers.some((seen) => seen.backend === policy.backend),
+    )
+    .map(({ policy }) => policy);
+  const plan = planInstance(policies, table, { servers: state.servers, heldBefore, sessions, able });
   return { info, readAtMs, state, plan };
 }
 

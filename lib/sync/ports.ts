@@ -32,12 +32,16 @@ export interface SyncEvent {
     | 'change_withheld'
     | 'change_released'
     | 'change_applied'
+    | 'policy_changed'
+    | 'policy_overruled'
     | 'instance_found'
     | 'instance_forgotten'
     | 'instance_refused'
     | 'instance_applied'
     | 'instance_lagging'
     | 'configuration_published'
+    | 'configuration_withheld'
+    | 'backend_forgotten'
     | 'failed';
   readonly level: 'debug' | 'info' | 'warn' | 'error';
   readonly [fact: string]: string | number | boolean | null;

@@ -38,6 +38,8 @@ export interface FleetPreview {
   /** As it would be; its generation is one above the stored one when `changed`. */
   readonly table: SlotTable;
   readonly changed: boolean;
+  /** Why the published configuration would stay as it is although the fleet has a template; null: it would not. */
+  readonly configurationWithheld: string | null;
   readonly consulFailures: readonly ConsulFailure[];
   /** Registrations that cannot be instances of the fleet. */
   readonly refusedInstances: readonly InstanceRefusal[];
@@ -62,7 +64,8 @@ export async function previewFleet(ports: SyncPorts, configured: Fleet): Promise
       });
     }),
   );
-  return { table, changed, consulFailures, refusedInstances, instances };
+  const { configurationWithheld } = proposal;
+  return { table, changed, configurationWithheld, consulFailures, refusedInstances, instances };
 }
 
 async function previewInstance(

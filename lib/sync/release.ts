@@ -3,11 +3,11 @@
 import { endpointKey } from '../model/endpoint.ts';
 import type { BackendPolicy, Fleet } from '../model/fleet.ts';
 import { type SlotTable, slotName, slotsOfBackend } from '../model/slot-table.ts';
-import { renderConfiguration } from '../render/configuration.ts';
 import { releaseWithheld } from '../slots/release.ts';
 import { slotTableKey } from '../store/keys.ts';
 import { decodeSlotTable, encodeSlotTable } from '../store/slot-table-document.ts';
 import { backendStatus, type WithheldChange } from './backend-status.ts';
+import { nextConfiguration } from './next-configuration.ts';
 import type { SyncPorts } from './ports.ts';
 import { publish } from './publish.ts';
 import { inTurn } from './turn.ts';
@@ -57,9 +57,10 @@ async function releaseInTurn(
     if (released.length === 0) return { generation: table.generation, ...result };
 
     const backends = { ...table.backends, [policy.backend]: slots };
-    const configuration = renderConfiguration(fleet, { backends });
+    const { digests, rendering, configuration } = nextConfiguration(fleet, table, { ...table, backends });
     const generation = table.generation + 1;
-    const next: SlotTable = { ...table, generation, configuration: configuration?.digests ?? null, backends };
+    const made = { generation, configuration: digests, ...(rendering && { rendering }), backends };
+    const next: SlotTable = { ...table, ...made };
     const text = encodeSlotTable(next);
     if ((await ports.store.putIf(key, text, stored.etag)) === 'lost-race') continue;
     tell(ports, fleet, policy, generation, result.released);

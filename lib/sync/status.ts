@@ -10,8 +10,15 @@ import { DocumentInvalid } from '../store/document-invalid.ts';
 import { slotTableKey } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { decodeSlotTable } from '../store/slot-table-document.ts';
-import { type BackendStatus, backendStatus, isoTime } from './backend-status.ts';
+import {
+  type BackendStatus,
+  backendStatuses,
+  isoTime,
+  type UnlistedBackend,
+  unlistedStatuses,
+} from './backend-status.ts';
 import { recallInstances } from './find-instances.ts';
+import { nextConfiguration } from './next-configuration.ts';
 import { readReport, readShard, type Shard, shardsOf } from './shard-reports.ts';
 import { type Propagation, propagationOf } from './trail.ts';
 
@@ -66,6 +73,10 @@ export interface FleetStatus {
   readonly backends: Readonly<
     Record<string, BackendStatus & { readonly operatorHeld: readonly HeldServer[] }>
   >;
+  /** Backends that the table has and the configuration does not list: they stay as they are. */
+  readonly unlisted: Readonly<Record<string, UnlistedBackend>>;
+  /** Why the published configuration stays as it is although the fleet has a template; null: it does not. */
+  readonly configurationWithheld: string | null;
 }
 
 /**
@@ -97,13 +108,24 @@ export async function fleetStatus(store: ObjectStore, configured: Fleet): Promis
     instances: Object.fromEntries(instances),
     refusedInstances,
     backends: Object.fromEntries(
-      fleet.backends.map((policy) => {
-        const own = held.filter(({ backend }) => backend === policy.backend);
+      Object.entries(backendStatuses(fleet, table)).map(([name, status]) => {
+        const own = held.filter(({ backend }) => backend === name);
         const operatorHeld = own.map(({ backend: _, ...rest }) => rest);
-        return [policy.backend, { ...backendStatus(policy, table), operatorHeld }];
+        return [name, { ...status, operatorHeld }];
       }),
     ),
+    unlisted: unlistedStatuses(fleet, table),
+    configurationWithheld: table === null ? null : withheldConfiguration(fleet, table),
   };
+}
+
+/** A template with a mistake is a reason as well. */
+function withheldConfiguration(fleet: Fleet, table: SlotTable): string | null {
+  try {
+    return nextConfiguration(fleet, table, table).withheld;
+  } catch (failed) {
+    return failed instanceof Error ? failed.message : String(failed);
+  }
 }
 
 function changeOf(table: SlotTable | null): FleetStatus['change'] {

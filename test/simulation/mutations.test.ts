@@ -174,7 +174,8 @@ describe('a deliberately broken rule is caught within a hundred seeds', { timeou
         if (proposal.changed) return passFleet(ports, fleet, options);
         const { table, changed, consulFailures } = proposal;
         const nobody = { refusedInstances: [], applied: [], shards: [] };
-        return { table, changed, consulFailures, ...nobody, publishFailure: null };
+        const { configurationWithheld } = proposal;
+        return { table, changed, consulFailures, ...nobody, configurationWithheld, publishFailure: null };
       },
     }));
     const objects = await firstToObject(10);

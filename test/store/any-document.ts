@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { parseIpAddress } from '../../lib/model/ip-address.ts';
 import { isHaproxyName, isImpossibleName } from '../../lib/model/names.ts';
 import type { InstanceReport } from '../../lib/model/report.ts';
-import type { BackendSlots, Slot, SlotTable } from '../../lib/model/slot-table.ts';
+import type { BackendSlots, DecidedPolicy, Slot, SlotTable } from '../../lib/model/slot-table.ts';
 import type { ShardReports } from '../../lib/store/report-document.ts';
 
 const time = fc.nat({ max: 4_000_000_000_000 });
@@ -33,30 +33,59 @@ const slot: fc.Arbitrary<Slot> = fc.oneof(
   fc.record({ state: fc.constant('draining'), ...endpoint, weight, sinceMs: time, untilMs: time }),
 );
 
-const backendSlots: fc.Arbitrary<BackendSlots> = fc.record({
-  service: text,
-  server: haproxyName,
-  slots: fc.array(slot, { maxLength: 8 }),
-  departures: fc.array(fc.record({ atMs: time, servedSinceMs: time }), { maxLength: 3 }),
-  refused: fc.array(fc.record({ address: text, port: fc.integer(), reason: text }), { maxLength: 3 }),
+const policy: fc.Arbitrary<DecidedPolicy> = fc.record({
+  ...{ service: text, tags: fc.array(text, { maxLength: 2 }), include: fc.constant(['passing'] as const) },
+  ...{ weights: fc.boolean(), server: haproxyName, slots: fc.nat(), spare: fc.nat() },
+  options: fc.constantFrom('', 'check', 'cookie {{ server }} check'),
+  placeholder: fc.record({
+    ...endpoint,
+    address: fc.oneof(canonicalAddress, fc.constantFrom('0.0.0.0', '::')),
+  }),
+  ...{
+    drainMs: time,
+    keep: fc.double({ min: 0, max: 1, noNaN: true }).map((share) => share + 0),
+    holdMs: time,
+  },
+  ...{ allowEmpty: fc.boolean(), writtenAtMs: time },
 });
 
-export const anySlotTable: fc.Arbitrary<SlotTable> = fc.record({
-  version: fc.constant(1),
-  fleet: keyName,
-  generation: fc.integer({ min: 1 }),
-  configuration: fc.option(fc.record({ sha256: digest, structure: digest })),
-  trail: fc.array(
-    fc.record({
-      generation: fc.integer({ min: 1 }),
-      indexes: fc.array(fc.record({ service: text, index: text }), { maxLength: 2 }),
-      receivedAtMs: fc.option(time),
-      assignedAtMs: time,
+const backendSlots: fc.Arbitrary<BackendSlots> = fc.record(
+  {
+    policy,
+    overruled: fc.array(fc.record({ writtenAtMs: time, keys: fc.array(text, { maxLength: 2 }) }), {
+      maxLength: 2,
     }),
-    { maxLength: 2 },
-  ),
-  backends: fc.dictionary(haproxyName, backendSlots, { maxKeys: 4, noNullPrototype: true }),
-});
+    parkingSinceMs: time,
+    service: text,
+    server: haproxyName,
+    slots: fc.array(slot, { maxLength: 8 }),
+    departures: fc.array(fc.record({ atMs: time, servedSinceMs: time }), { maxLength: 3 }),
+    refused: fc.array(fc.record({ address: text, port: fc.integer(), reason: text }), { maxLength: 3 }),
+  },
+  { requiredKeys: ['service', 'server', 'slots', 'departures', 'refused'] },
+);
+
+export const anySlotTable: fc.Arbitrary<SlotTable> = fc.record(
+  {
+    rendering: fc.record({ template: digest, writtenAtMs: time }),
+    forgotten: fc.array(fc.record({ backend: haproxyName, atMs: time }), { maxLength: 2 }),
+    version: fc.constant(1),
+    fleet: keyName,
+    generation: fc.integer({ min: 1 }),
+    configuration: fc.option(fc.record({ sha256: digest, structure: digest })),
+    trail: fc.array(
+      fc.record({
+        generation: fc.integer({ min: 1 }),
+        indexes: fc.array(fc.record({ service: text, index: text }), { maxLength: 2 }),
+        receivedAtMs: fc.option(time),
+        assignedAtMs: time,
+      }),
+      { maxLength: 2 },
+    ),
+    backends: fc.dictionary(haproxyName, backendSlots, { maxKeys: 4, noNullPrototype: true }),
+  },
+  { requiredKeys: ['version', 'fleet', 'generation', 'configuration', 'backends'] },
+);
 
 export const anyReport: fc.Arbitrary<InstanceReport> = fc.record({
   version: fc.constant(1),

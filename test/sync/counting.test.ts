@@ -166,6 +166,7 @@ test('a writer who was overtaken leaves the newer files alone', async () => {
   const configuration = {
     text: '# overtaken\n',
     digests: { sha256: '0'.repeat(64), structure: '0'.repeat(64) },
+    lacks: [],
   };
   register(5);
   await pass();

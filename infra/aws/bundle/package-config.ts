@@ -4,6 +4,7 @@
  * 130 kB of the others), and a mistake shows itself before it is deployed.
  */
 
+import { createHash } from 'node:crypto';
 import { relative } from 'node:path';
 import type { HitlessConfig } from '../../../lib/model/fleet.ts';
 import { compileTemplate } from '../../../lib/render/template.ts';
@@ -13,7 +14,7 @@ export const PACKAGED_CONFIG = 'hitless.json';
 
 /**
  * JSON for {@link loadConfig} of packaged-config.ts. Paths are relative to `folder`; those of instances' certificates
- * are left out, for a function has them from SSM.
+ * are left out, for a function has them from SSM, and so is when the file was written (`HITLESS_CONFIG_WRITTEN_AT`).
  *
  * @throws TemplateInvalid
  */
@@ -22,10 +23,11 @@ export function packagedConfig({ consul, store, fleets }: HitlessConfig, folder:
   const config: HitlessConfig = {
     consul: { ...consul, tls: ca === undefined ? {} : { ca: relative(folder, ca) } },
     store,
-    fleets: fleets.map((fleet) => {
+    fleets: fleets.map(({ writtenAtMs: _, ...fleet }) => {
       if (fleet.template === null) return { ...fleet, tls: {} };
       const template = { ...fleet.template, path: relative(folder, fleet.template.path) };
-      return { ...fleet, tls: {}, template: { ...template, text: compileTemplate(template) } };
+      const sha256 = createHash('sha256').update(template.text).digest('hex');
+      return { ...fleet, tls: {}, template: { ...template, text: compileTemplate(template), sha256 } };
     }),
   };
   return `${JSON.stringify(config, null, 2)}\n`;

@@ -3,7 +3,7 @@
 import { endpointKey, type Refusal } from '../../model/endpoint.ts';
 import type { BackendPolicy } from '../../model/fleet.ts';
 import type { InstanceRefusal } from '../../model/found-instance.ts';
-import type { BackendStatus } from '../../sync/backend-status.ts';
+import type { BackendStatus, UnlistedBackend } from '../../sync/backend-status.ts';
 import type { ConsulFailure } from '../../sync/read-endpoints.ts';
 import { bad, notable } from './colours.ts';
 import { some, toTheSecond } from './words.ts';
@@ -54,6 +54,54 @@ export function refusedLines(backends: Backends, instances: readonly InstanceRef
     ),
   ];
   return cut(lines).map((line) => `  ${bad('refused')}   ${line}`);
+}
+
+/** Backends that the table has and this hitless.yml does not list: they are nobody's mistake, and nothing is done to them. */
+export function unlistedLines(unlisted: Readonly<Record<string, UnlistedBackend>>): string[] {
+  const lines = Object.entries(unlisted).map(([backend, { slots, parkingSince, drainingUntil }]) => {
+    const { serving, draining } = slots;
+    const word = `\`hitless forget ${backend}\``;
+    if (parkingSince === null) {
+      return `${backend}  not listed here, ${serving} serving: stays as it is, until ${word}`;
+    }
+    const until = drainingUntil === null ? '' : ` until ${toTheSecond(drainingUntil)}`;
+    const left =
+      serving + draining === 0
+        ? `all slots free, ${word} ends it`
+        : `${serving} serving, ${draining} draining${until}`;
+    return `${backend}  not listed here, being parked since ${toTheSecond(parkingSince)}: ${left}`;
+  });
+  return cut(lines).map((line) => `  ${notable('unlisted')}  ${line}`);
+}
+
+/** Where another hitless.yml says something else of a backend: which one counts, and in which keys they differ. */
+export function decisionLines(backends: Backends, configurationWithheld: string | null): string[] {
+  const lines = Object.entries(backends).flatMap(([backend, { decision }]) => {
+    if (decision === null) return [];
+    const { writtenAt, forgottenAt, differs, overruled } = decision;
+    const later = writtenAt === null ? '' : `, written ${toTheSecond(writtenAt)}`;
+    if (forgottenAt !== null) {
+      return [
+        `${backend}  was forgotten ${toTheSecond(forgottenAt)}, and this hitless.yml is older: \`touch\` it to bring the backend back`,
+      ];
+    }
+    const ours =
+      differs.length === 0
+        ? []
+        : [
+            `${backend}  a later hitless.yml counts${later}: this one differs in ${differs.join(', ')} and is not followed (\`touch\` it if it is the one that counts)`,
+          ];
+    const others = differs.length > 0 ? [] : overruled;
+    return [
+      ...ours,
+      ...others.map(
+        ({ writtenAt: when, keys }) =>
+          `${backend}  an older hitless.yml, written ${toTheSecond(when)}, is in use as well: it differs in ${keys.join(', ')} and is not followed`,
+      ),
+    ];
+  });
+  const file = configurationWithheld === null ? [] : [configurationWithheld];
+  return cut([...lines, ...file]).map((line) => `  ${notable('decided')}   ${line}`);
 }
 
 /** A line for each service that Consul was not to be asked about, with what was done instead. */

@@ -2,7 +2,15 @@
 
 import type { Fleet } from '../../model/fleet.ts';
 import type { FleetPlan, InstancePlan } from '../plan.ts';
-import { consulLines, heldLines, refusedLines, slotsInUse, withheldLines } from './backends.ts';
+import {
+  consulLines,
+  decisionLines,
+  heldLines,
+  refusedLines,
+  slotsInUse,
+  unlistedLines,
+  withheldLines,
+} from './backends.ts';
 import { countChanges, listChanges } from './changes.ts';
 import { bad, good, notable, strong } from './colours.ts';
 import { columns } from './columns.ts';
@@ -19,6 +27,8 @@ export function planText({ name, backends: policies }: Fleet, plan: FleetPlan): 
     ...consulLines(plan.consulFailures, policies),
     ...withheldLines(plan.backends),
     ...refusedLines(plan.backends, plan.refusedInstances),
+    ...decisionLines(plan.backends, plan.configurationWithheld),
+    ...unlistedLines(plan.unlisted),
     ...columns(['instance', 'haproxy', 'plan'], rows),
     ...listChanges(
       policies,

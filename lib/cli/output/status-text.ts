@@ -1,14 +1,14 @@
 /** A status for people. */
 
 import type { FleetStatus } from '../../sync/status.ts';
-import { heldLines, refusedLines, withheldLines } from './backends.ts';
+import { decisionLines, heldLines, refusedLines, unlistedLines, withheldLines } from './backends.ts';
 import { bad, good, strong } from './colours.ts';
 import { columns } from './columns.ts';
 import { counted, toTheSecond } from './words.ts';
 
 export function statusText(
   name: string,
-  { generation, propagation, laggards, instances, refusedInstances, backends }: FleetStatus,
+  { generation, propagation, laggards, instances, refusedInstances, backends, ...status }: FleetStatus,
 ): string[] {
   const all = Object.values(instances);
   const converged = all.filter((instance) => instance.converged).length;
@@ -45,6 +45,8 @@ export function statusText(
     ...propagationLines(propagation, laggards),
     ...withheldLines(backends),
     ...refusedLines(backends, refusedInstances),
+    ...decisionLines(backends, status.configurationWithheld),
+    ...unlistedLines(status.unlisted),
     ...heldLines(held),
   ];
 }

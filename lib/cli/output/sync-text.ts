@@ -2,7 +2,15 @@
 
 import type { Fleet } from '../../model/fleet.ts';
 import type { FleetSync, InstanceSync } from '../sync.ts';
-import { consulLines, heldLines, refusedLines, slotsInUse, withheldLines } from './backends.ts';
+import {
+  consulLines,
+  decisionLines,
+  heldLines,
+  refusedLines,
+  slotsInUse,
+  unlistedLines,
+  withheldLines,
+} from './backends.ts';
 import { countChanges, listChanges } from './changes.ts';
 import { bad, good, strong } from './colours.ts';
 import { columns } from './columns.ts';
@@ -24,6 +32,8 @@ export function syncText({ name, backends: policies }: Fleet, sync: FleetSync): 
     ...(sync.drained ? [] : [`  ${bad('draining')}  the time to wait is over, a later sync goes on`]),
     ...withheldLines(sync.backends),
     ...refusedLines(sync.backends, sync.refusedInstances),
+    ...decisionLines(sync.backends, sync.configurationWithheld),
+    ...unlistedLines(sync.unlisted),
     ...columns(
       ['instance', 'result', 'haproxy', 'commands', 'ms', 'done'],
       notable.map(([instance, it]) => [

@@ -62,7 +62,11 @@ export function functionsHold(template: () => Template): void {
         Variables: { ...common, HITLESS_WEBHOOK_TOKENS_PARAMETER: '/hitless/test/webhook-tokens' },
       });
       expect(variables('WorkerLambdaFunction')).toEqual({
-        Variables: { ...common, HITLESS_TLS_PARAMETERS: '/hitless/test/tls' },
+        Variables: {
+          ...common,
+          HITLESS_TLS_PARAMETERS: '/hitless/test/tls',
+          HITLESS_CONFIG_WRITTEN_AT: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+        },
       });
     });
 

@@ -16,9 +16,22 @@ const SINCE = {
 
 export type Ability = keyof typeof SINCE;
 
+/**
+ * From which release of each line `del server` cannot end the process, while another client's `show servers state` is
+ * paused in between or streams still refer to the server (upstream 282ac06d8 and ca686e320, in 3.2.22 and 3.4.3; before
+ * that Debian's 2.6.12-1+deb12u4 and 3.0.11-1+deb13u4 die of it within seconds, measured). A line that is not named has
+ * no such release; those after the last one have the fix from their start.
+ */
+const DELETES_SAFELY_SINCE: readonly (readonly [major: number, minor: number, patch: number])[] = [
+  [3, 2, 22],
+  [3, 4, 3],
+];
+
 export interface Capabilities extends Readonly<Record<Ability, boolean>> {
   /** As `show info` has it, for messages. */
   readonly version: string;
+  /** `del server` cannot end the process. */
+  readonly deletesServersSafely: boolean;
 }
 
 /** @param version such as `2.6.12-1+deb12u3`; one that is not understood can nothing. */
@@ -26,6 +39,7 @@ export function capabilitiesOf(version: string): Capabilities {
   const can = (ability: Ability) => isAtLeast(version, SINCE[ability]);
   return {
     version,
+    deletesServersSafely: deletesSafely(version),
     addServer: can('addServer'),
     addServerWithCookie: can('addServerWithCookie'),
     poolsForAddedServers: can('poolsForAddedServers'),
@@ -44,4 +58,15 @@ function isAtLeast(version: string, [major, minor]: readonly [number, number]): 
   if (found === null) return false;
   const [ownMajor, ownMinor] = [Number(found[1]), Number(found[2])];
   return ownMajor > major || (ownMajor === major && ownMinor >= minor);
+}
+
+/** What a distribution adds behind the three numbers does not count: whether it has the fix, nobody can tell by it. */
+function deletesSafely(version: string): boolean {
+  const found = /^(\d+)\.(\d+)\.(\d+)/.exec(version);
+  const [, major, minor, patch] = (found ?? []).map(Number);
+  if (major === undefined || minor === undefined || patch === undefined) return false;
+  const line = DELETES_SAFELY_SINCE.find(([ownMajor, ownMinor]) => ownMajor === major && ownMinor === minor);
+  if (line !== undefined) return patch >= line[2];
+  const [lastMajor = 0, lastMinor = 0] = DELETES_SAFELY_SINCE.at(-1) ?? [];
+  return major > lastMajor || (major === lastMajor && minor > lastMinor);
 }

@@ -40,4 +40,6 @@ export interface InstanceInfo {
   readonly version: string;
   readonly pid: number;
   readonly uptimeSeconds: number;
+  /** When the process started, seconds since 1970; null: HAProxy 2.2 does not tell. */
+  readonly startedAtSeconds: number | null;
 }

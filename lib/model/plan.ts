@@ -76,13 +76,18 @@ export interface Problem {
   readonly reason: string;
 }
 
+/** `seen`: the server is in that state on the present process; false: it is remembered, and restored where it serves. */
+export interface PlannedHold extends HeldServer {
+  readonly seen: boolean;
+}
+
 export interface Plan {
   readonly changes: readonly Change[];
   readonly stages: readonly Stage[];
-  readonly operatorHeld: readonly HeldServer[];
+  readonly operatorHeld: readonly PlannedHold[];
   /** Slots with an endpoint that the instance does not have and cannot get, as `backend/server`; `problems` say why. */
   readonly missingSlots: readonly string[];
   readonly problems: readonly Problem[];
-  /** The backends in which the table has somebody take requests: none of them is to be without a server. */
-  readonly serving: readonly string[];
+  /** What is as it should be and still worth knowing, each a sentence. */
+  readonly notes: readonly string[];
 }

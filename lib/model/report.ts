@@ -1,19 +1,31 @@
 /** What one pass did to one instance, and what was read back afterwards. */
 
 import type { EndpointAddress } from './endpoint.ts';
+import type { HaproxyProcess } from './process.ts';
 
 /** A server that an operator put in drain or maint. */
 export interface HeldServer extends EndpointAddress {
   readonly backend: string;
   readonly slot: string;
   readonly state: 'drain' | 'maint';
-  /** Since when the endpoint has had the slot: one that left and came back is not held any more. */
+  /** Its stay (`stayOf`): one that was deregistered and came back is not held any more. */
   readonly servingSinceMs: number;
 }
 
-export interface OperatorHeld extends HeldServer {
-  /** Of the process on which it was seen or restored: another one has forgotten it. */
-  readonly pid: number;
+/** Its process is the one on which it was seen or restored: another one has forgotten it. */
+export interface OperatorHeld extends HeldServer, HaproxyProcess {
+  /** When a pass first saw it; milliseconds since 1970. Absent: an earlier release did. */
+  readonly sinceMs?: number;
+}
+
+/**
+ * Which of the table's serving slots some pass has read back in rotation, since their present stay began: those that
+ * were there by `generation`, without the ones that are named.
+ */
+export interface VerifiedSlots {
+  readonly generation: number;
+  /** Slot numbers from 1, as `1-5,9`. */
+  readonly except: readonly { readonly backend: string; readonly slots: string }[];
 }
 
 export interface InstanceReport {
@@ -28,6 +40,8 @@ export interface InstanceReport {
   readonly reason: string | null;
   /** Of the HAProxy process; null when it could not be reached. */
   readonly pid: number | null;
+  /** When that process started, seconds since 1970. Absent: it could not be reached, or an earlier release wrote this. */
+  readonly startedAtSeconds?: number;
   /** HAProxy's version, as last seen; null when it was never reached. */
   readonly haproxy: string | null;
   /** When the pass began to look at it; of two reports the one that looked later counts. */
@@ -41,6 +55,12 @@ export interface InstanceReport {
   /** How many commands that change something were sent. */
   readonly commands: number;
   readonly operatorHeld: readonly OperatorHeld[];
+  /** Absent: an earlier release wrote this, and `applied` says it of all slots. */
+  readonly verified?: VerifiedSlots;
+  /** Servers that this process refused to delete, as `backend/server`. Absent: none. */
+  readonly undeletable?: readonly string[];
+  /** What is as it should be and still worth knowing, each a sentence. Absent: nothing. */
+  readonly notes?: readonly string[];
   /** Slots that the table uses and the instance does not have. */
   readonly missingSlots: readonly string[];
   /** The last state snapshot that was stored: a digest of what does not change by itself, and when. */

@@ -14,6 +14,8 @@ export interface FreeSlot {
   /** 0: never used. */
   readonly freedAtMs: number;
   readonly last: EndpointAddress | null;
+  /** As in `ServingSlot`: `last` is registered still, though not ready. Absent: it is not. */
+  readonly registeredSinceMs?: number;
 }
 
 export interface ServingSlot extends EndpointAddress {
@@ -23,6 +25,12 @@ export interface ServingSlot extends EndpointAddress {
   readonly sinceMs: number;
   /** Consul no longer has it ready, and the guard keeps it all the same. */
   readonly withheld: Withheld | null;
+  /** The table in which it came. Absent: an earlier release assigned it. */
+  readonly sinceGeneration?: number;
+  /** It was found in this slot at first contact: nobody put it there for Hitless. */
+  readonly adopted?: true;
+  /** When its stay began, if that is before `sinceMs`: it was not ready meanwhile, and never deregistered. */
+  readonly registeredSinceMs?: number;
 }
 
 export interface Withheld {
@@ -39,9 +47,19 @@ export interface DrainingSlot extends EndpointAddress {
   readonly weight: number | null;
   readonly sinceMs: number;
   readonly untilMs: number;
+  /** As in `ServingSlot`: it is registered still, though not ready. Absent: it is not. */
+  readonly registeredSinceMs?: number;
 }
 
 export type Slot = FreeSlot | ServingSlot | DrainingSlot;
+
+/**
+ * The stay of an endpoint in its slot: from when it came until it is deregistered, ready or not. Null: nobody stays.
+ * What an operator does to a server lasts as long.
+ */
+export function stayOf(slot: Slot): number | null {
+  return slot.registeredSinceMs ?? (slot.state === 'serving' ? slot.sinceMs : null);
+}
 
 /** One endpoint that went, for the guard to count. */
 export interface Departure {

@@ -1,9 +1,18 @@
 /** How many servers of an instance stay exactly as they are. */
 
-import type { Plan } from '../model/plan.ts';
 import { type SlotTable, slotName } from '../model/slot-table.ts';
 
-type Differences = Pick<Plan, 'changes' | 'operatorHeld' | 'missingSlots'>;
+interface Place {
+  readonly backend: string;
+  readonly slot: string;
+}
+
+interface Differences {
+  readonly changes: readonly Place[];
+  readonly operatorHeld: readonly Place[];
+  /** As `backend/server`. */
+  readonly missingSlots: readonly string[];
+}
 
 /** Counts the serving slots of `table` that `plan` neither changes nor misses and that no operator holds. */
 export function countKept(table: SlotTable, plan: Differences): number {

@@ -1,26 +1,30 @@
 /** The plan for one backend on one instance: verdicts on its slots, and what nobody can be a judge of. */
 
 import type { Capabilities } from '../model/capabilities.ts';
-import { type EndpointAddress, endpointKey, sameEndpoint } from '../model/endpoint.ts';
+import { endpointKey, sameEndpoint } from '../model/endpoint.ts';
 import type { BackendPolicy } from '../model/fleet.ts';
 import type { ObservedServer } from '../model/observed.ts';
-import type { Change, Plan, Problem } from '../model/plan.ts';
-import type { HeldServer } from '../model/report.ts';
-import { type BackendSlots, isUntouched, type Slot, slotName } from '../model/slot-table.ts';
+import type { Change, Plan, PlannedHold, Problem } from '../model/plan.ts';
+import { type BackendSlots, isUntouched, type Slot, slotName, stayOf } from '../model/slot-table.ts';
 import { missingSlotsProblem } from './explain.ts';
 import { type Growth, grow } from './grow.ts';
+import { type Hold, holdOf, type Remembered } from './hold-of.ts';
+import type { InstanceMemory } from './instance-memory.ts';
 import { judgeSlot, type SlotRules } from './judge-slot.ts';
+import { keepLastServer } from './last-server.ts';
 import { type Judged, stagesOf } from './stages.ts';
 
 export interface BackendObservation {
   /** By server name; includes servers that are not slots. */
   readonly servers: ReadonlyMap<string, ObservedServer>;
-  /** What operators held on an earlier process of this instance; empty while the process is the same. */
-  readonly heldBefore: readonly HeldServer[];
+  /** What the reports say of this instance. */
+  readonly memory: InstanceMemory;
   /** Current sessions by server name; a server that is absent counts as busy. */
   readonly sessions: ReadonlyMap<string, number>;
   /** What this HAProxy can be asked for. */
   readonly able: Capabilities;
+  /** Slots that take no step for now, by server name: HAProxy refused one, or somebody is connected still. */
+  readonly skips: { readonly has: (server: string) => boolean };
 }
 
 export function planBackend(
@@ -28,50 +32,88 @@ export function planBackend(
   table: BackendSlots,
   observation: BackendObservation,
 ): Plan {
-  if (observation.servers.size === 0) return { ...NOTHING, problems: [noSuchBackend(policy)] };
+  const { servers, memory, skips } = observation;
+  const { backend } = policy;
+  if (servers.size === 0) return { ...NOTHING, problems: [noSuchBackend(policy)] };
   if (isUntouched(table)) return NOTHING;
   const rules = rulesOf(policy, table, observation);
   const { grown, missingSlots, problems } = fillGaps(policy, table, observation, rules);
   const judged: Judged[] = [];
-  const operatorHeld: HeldServer[] = [];
+  const operatorHeld: PlannedHold[] = [];
+  let undeletable = 0;
 
   for (const [index, slot] of table.slots.entries()) {
-    const name = slotName(table, index + 1);
+    const number = index + 1;
+    const name = slotName(table, number);
     const growth = grown.get(name) ?? null;
-    const seen = observation.servers.get(name) ?? growth?.seen;
+    const seen = servers.get(name) ?? growth?.seen;
     if (seen === undefined) continue;
-    const before = observation.heldBefore.find((held) => held.slot === name && isStill(held, slot));
+    const hold = holdOf(slot, seen, rules, rememberedOf(memory, backend, name, number, slot));
+    if (hold !== null) operatorHeld.push(plannedHold(backend, name, slot, seen, hold));
     const idle = observation.sessions.get(name) === 0;
-    const surplus = isSurplus(policy, index + 1, slot, seen);
-    const verdict = judgeSlot(slot, seen, rules, { heldBefore: before?.state ?? null, idle, surplus });
-    if (verdict.kind === 'settled') continue;
-    if (verdict.kind === 'blocked')
-      problems.push({ backend: policy.backend, slot: name, reason: verdict.reason });
-    else if (verdict.kind === 'held') operatorHeld.push(held(policy, name, slot, verdict));
-    else judged.push({ seen, verdict, growth: growth?.command ?? null, surplus });
-    if ('state' in verdict && verdict.kind !== 'held' && verdict.state !== 'ready')
-      operatorHeld.push(held(policy, name, slot, { ...verdict, state: verdict.state }));
+    const surplus = isSurplus(policy, number, slot, seen);
+    const deletable =
+      surplus && observation.able.deletesServersSafely && !memory.undeletable.has(`${backend}/${name}`);
+    const verdict = judgeSlot(slot, seen, rules, { hold, idle, deletable });
+    if (surplus && !deletable && verdict.kind === 'settled') undeletable += 1;
+    if (verdict.kind === 'settled' || verdict.kind === 'held' || skips.has(name)) continue;
+    if (verdict.kind === 'blocked') problems.push({ backend, slot: name, reason: verdict.reason });
+    else judged.push({ seen, verdict, growth: growth?.command ?? null, deletable });
   }
+  const all = [...servers.values()];
+  const stages = stagesOf(judged, all, rules);
+  const wanted = table.slots.some((slot) => slot.state === 'serving' && slot.weight !== 0);
+  const kept = wanted ? keepLastServer(stages, all) : { stages, problems: [] };
+  const stay = new Set(kept.problems.map(({ slot }) => slot));
   return {
-    changes: judged.map(changeOf),
-    stages: stagesOf(judged, [...observation.servers.values()], rules),
+    changes: judged.filter(({ seen }) => !stay.has(seen.server)).map(changeOf),
+    stages: kept.stages,
     operatorHeld,
     missingSlots,
-    problems,
-    serving: table.slots.some((slot) => slot.state === 'serving' && slot.weight !== 0)
-      ? [policy.backend]
-      : [],
+    problems: [...problems, ...kept.problems],
+    notes: undeletable === 0 ? [] : [surplusNote(undeletable, policy, observation.able)],
   };
 }
 
 const NOTHING: Plan = {
-  ...{ changes: [], stages: [], operatorHeld: [], missingSlots: [], problems: [] },
-  serving: [],
+  ...{ changes: [], stages: [], operatorHeld: [], missingSlots: [], problems: [], notes: [] },
 };
 
 function noSuchBackend({ backend }: BackendPolicy): Problem {
   const reason = `HAProxy has no backend ${backend} with servers; add it to its configuration or take it out of hitless.yml`;
   return { backend, slot: null, reason };
+}
+
+/** What was remembered of another stay is about somebody else. */
+function rememberedOf(
+  { held, isVerified }: InstanceMemory,
+  backend: string,
+  name: string,
+  number: number,
+  slot: Slot,
+): Remembered {
+  const tenant = slot.state === 'free' ? slot.last : slot;
+  const stay = stayOf(slot);
+  const own = held.find(
+    (one) =>
+      one.backend === backend &&
+      one.slot === name &&
+      one.servingSinceMs === stay &&
+      tenant !== null &&
+      sameEndpoint(one, tenant),
+  );
+  return { held: own ?? null, verified: slot.state === 'serving' && isVerified(backend, number, slot) };
+}
+
+function plannedHold(backend: string, slot: string, of: Slot, seen: ObservedServer, hold: Hold): PlannedHold {
+  const { address, port } = (of.state === 'free' ? of.last : of) ?? seen;
+  return { backend, slot, address, port, servingSinceMs: stayOf(of) ?? 0, ...hold };
+}
+
+function surplusNote(count: number, { backend }: BackendPolicy, able: Capabilities): string {
+  const [many, them] = count === 1 ? ['1 surplus server', 'it'] : [`${count} surplus servers`, 'them'];
+  const why = able.deletesServersSafely ? `refused to delete ${them}` : 'may crash on `del server`';
+  return `${many} of ${backend} stay${count === 1 ? 's' : ''} until the next reload: HAProxy ${able.version} ${why}`;
 }
 
 interface Gaps {
@@ -84,11 +126,15 @@ interface Gaps {
 function fillGaps(
   policy: BackendPolicy,
   table: BackendSlots,
-  { servers, able }: BackendObservation,
+  { servers, able, skips }: BackendObservation,
   { standardWeight }: SlotRules,
 ): Gaps {
   const gaps = table.slots.flatMap((slot, index) =>
-    slot.state === 'serving' && !servers.has(slotName(table, index + 1)) ? [index + 1] : [],
+    slot.state === 'serving' &&
+    !servers.has(slotName(table, index + 1)) &&
+    !skips.has(slotName(table, index + 1))
+      ? [index + 1]
+      : [],
   );
   if (gaps.length === 0) return { grown: new Map(), missingSlots: [], problems: [] };
   const grown = grow(policy, table, gaps, servers, able, standardWeight);
@@ -108,21 +154,6 @@ function fillGaps(
  */
 function isSurplus(policy: BackendPolicy, number: number, slot: Slot, seen: ObservedServer): boolean {
   return slot.state === 'free' && number > policy.slots && seen.forcedId;
-}
-
-/** Whether it is about the same stay of the same endpoint. */
-function isStill(held: HeldServer, slot: Slot): boolean {
-  return slot.state === 'serving' && sameEndpoint(held, slot) && held.servingSinceMs === slot.sinceMs;
-}
-
-function held(
-  { backend }: BackendPolicy,
-  name: string,
-  slot: Slot,
-  { endpoint: { address, port }, state }: { endpoint: EndpointAddress; state: 'drain' | 'maint' },
-): HeldServer {
-  const servingSinceMs = slot.state === 'serving' ? slot.sinceMs : 0;
-  return { backend, slot: name, address, port, state, servingSinceMs };
 }
 
 function rulesOf(policy: BackendPolicy, table: BackendSlots, { servers }: BackendObservation): SlotRules {

@@ -4,19 +4,21 @@ import type { Capabilities } from '../model/capabilities.ts';
 import type { BackendPolicy } from '../model/fleet.ts';
 import type { ObservedServer } from '../model/observed.ts';
 import type { Plan, Stage } from '../model/plan.ts';
-import type { HeldServer } from '../model/report.ts';
 import { type SlotTable, slotsOfBackend } from '../model/slot-table.ts';
+import type { InstanceMemory } from './instance-memory.ts';
 import { planBackend } from './plan-backend.ts';
 
 export interface Observation {
   /** Every server of the instance, as `show servers state` listed them. */
   readonly servers: readonly ObservedServer[];
-  /** What operators held on an earlier process of this instance; empty while the process is the same. */
-  readonly heldBefore: readonly HeldServer[];
+  /** What the reports say of this instance. */
+  readonly memory: InstanceMemory;
   /** By backend, then by server: current sessions. What is absent counts as busy. */
   readonly sessions: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** What this HAProxy can be asked for. */
   readonly able: Capabilities;
+  /** Slots that take no step for now: HAProxy refused one, or somebody is connected still. Absent: none. */
+  readonly skips?: (backend: string, slot: string) => boolean;
 }
 
 /** Plans the backends that `policies` names and the table knows; everything else on the instance is left alone. */
@@ -30,9 +32,10 @@ export function planInstance(
     const slots = slotsOfBackend(table, policy.backend);
     if (slots === undefined) return [];
     const servers = new Map((byBackend.get(policy.backend) ?? []).map((server) => [server.server, server]));
-    const heldBefore = observation.heldBefore.filter((held) => held.backend === policy.backend);
+    const { memory, able } = observation;
+    const skips = { has: (slot: string) => observation.skips?.(policy.backend, slot) === true };
     const sessions = observation.sessions.get(policy.backend) ?? new Map<string, number>();
-    return [planBackend(policy, slots, { servers, heldBefore, sessions, able: observation.able })];
+    return [planBackend(policy, slots, { servers, memory, sessions, able, skips })];
   });
   return {
     changes: plans.flatMap((plan) => plan.changes),
@@ -40,7 +43,7 @@ export function planInstance(
     operatorHeld: plans.flatMap((plan) => plan.operatorHeld),
     missingSlots: plans.flatMap((plan) => plan.missingSlots),
     problems: plans.flatMap((plan) => plan.problems),
-    serving: plans.flatMap((plan) => plan.serving),
+    notes: plans.flatMap((plan) => plan.notes),
   };
 }
 

@@ -11,6 +11,7 @@ import type { EndpointAddress } from '../model/endpoint.ts';
 import type { ObservedServer } from '../model/observed.ts';
 import type { Expectation, Stage, Step } from '../model/plan.ts';
 import type { SlotRules, Verdict } from './judge-slot.ts';
+import { isInRotation } from './last-server.ts';
 
 type AddServer = Extract<RuntimeCommand, { kind: 'add-server' }>;
 
@@ -20,8 +21,8 @@ export interface Judged {
   readonly verdict: Exclude<Verdict, { kind: 'settled' | 'held' | 'blocked' }>;
   /** Null: the instance has the slot. Otherwise what makes it, and `seen` is how it is then. */
   readonly growth: AddServer | null;
-  /** Nobody needs the slot's server any more. */
-  readonly surplus: boolean;
+  /** Nobody needs the slot's server any more, and it may be deleted. */
+  readonly deletable: boolean;
 }
 
 type Arrival = Extract<Verdict, { kind: 'add' | 'replace' | 'ready' }>;
@@ -46,7 +47,7 @@ export function stagesOf(
   const finish: Step[] = [];
   const replaced: Replaced[] = [];
 
-  for (const { seen, verdict, growth, surplus } of judged) {
+  for (const { seen, verdict, growth, deletable } of judged) {
     if (growth !== null) grown.push(addition(seen, growth));
     switch (verdict.kind) {
       case 'add':
@@ -67,17 +68,17 @@ export function stagesOf(
         restored.push(step(seen, [setState(verdict.state)], { admin: verdict.state }));
         break;
       case 'drain':
-        leave.push(step(seen, [MARK, setState('drain')], { admin: 'drain', weight: 0 }));
-        finish.push({ ...park({ ...seen, admin: 'drain', weight: 0 }, rules), whenIdle: true });
+        leave.push(leaveRotation(seen, 'drain'));
+        finish.push({ ...park(seen, rules), whenIdle: true });
         break;
       case 'remove':
-        leave.push(outOfRotation(seen));
-        away.push(park({ ...seen, admin: 'maint', weight: 0 }, rules));
-        if (surplus) finish.push(deletion(seen));
+        if (seen.admin !== 'drain' || seen.weight !== 0) leave.push(leaveRotation(seen, 'maint'));
+        away.push(park(seen, rules));
+        if (deletable) finish.push(deletion(seen));
         break;
       case 'park':
         leave.push(park(seen, rules));
-        if (surplus) finish.push(deletion(seen));
+        if (deletable) finish.push(deletion(seen));
         break;
       case 'delete':
         finish.push(deletion(seen));
@@ -92,7 +93,7 @@ export function stagesOf(
     { phase: 'make', steps: grown },
     { phase: 'make', steps: make.first },
     { phase: 'make', steps: make.second },
-    ...replaceInTurn(replaced, servers.filter(inRotation).length + coming),
+    ...replaceInTurn(replaced, servers.filter(isInRotation).length + coming),
     // What an operator took out is out again even if nobody is left: so no `break` stage, which would be held back.
     { phase: 'make', steps: restored },
     { phase: 'break', steps: leave },
@@ -102,30 +103,29 @@ export function stagesOf(
   return stages.filter((stage) => stage.steps.length > 0);
 }
 
-function inRotation(seen: ObservedServer): boolean {
-  return seen.admin === 'ready' && seen.weight > 0;
-}
-
 /**
- * In two halves, so that a backend whose slots all change hands keeps half of its servers. Where there is nothing to
- * halve, the only server changes its address while it serves: it is never missing, and until then it is the old one.
- * (Before HAProxy 3.0, a request under way at that moment leaves a connection to the old address behind.)
+ * In turns of at most half of the rotation, so that a backend whose slots all change hands keeps the other half; those
+ * that serve nobody change with the first turn. Where there is nothing to halve, the only server changes its address
+ * while it serves: it is never missing, and until then it is the old one. (Before HAProxy 3.0, a request under way at
+ * that moment leaves a connection to the old address behind.)
  *
  * @param rotation how many servers are in rotation by then: those that the stages before bring there, too.
  */
 function replaceInTurn(replaced: readonly Replaced[], rotation: number): Stage[] {
   const [only] = replaced;
-  if (only?.verdict.state === 'ready' && replaced.length === 1 && rotation === 1 && inRotation(only.seen)) {
+  if (only?.verdict.state === 'ready' && replaced.length === 1 && rotation === 1 && isInRotation(only.seen)) {
     return [{ phase: 'make', steps: [replaceLive(only)] }];
   }
-  const idleFirst = [...replaced].sort(
-    (one, other) => Number(inRotation(one.seen)) - Number(inRotation(other.seen)),
-  );
-  const middle = Math.ceil(replaced.length / 2);
-  return [idleFirst.slice(0, middle), idleFirst.slice(middle)].flatMap((half): Stage[] => [
-    { phase: 'break', steps: half.map(({ seen }) => outOfRotation(seen)) },
-    { phase: 'make', steps: half.map(({ seen, verdict }) => readdress(seen, verdict.endpoint)) },
-    { phase: 'make', steps: half.map(({ seen, verdict }) => intoState(seen, verdict)) },
+  const idle = replaced.filter(({ seen }) => !isInRotation(seen));
+  const live = replaced.filter(({ seen }) => isInRotation(seen));
+  const half = Math.floor(rotation / 2);
+  const turns = [[...idle, ...live.splice(0, idle.length > 0 ? half : Math.max(1, half))]];
+  const share = Math.max(1, Math.floor((rotation + idle.length) / 2));
+  while (live.length > 0) turns.push(live.splice(0, share));
+  return turns.flatMap((turn): Stage[] => [
+    { phase: 'break', steps: turn.map(({ seen }) => leaveRotation(seen, 'maint')) },
+    { phase: 'make', steps: turn.map(({ seen, verdict }) => readdress(seen, verdict.endpoint)) },
+    { phase: 'make', steps: turn.map(({ seen, verdict }) => intoState(seen, verdict)) },
   ]);
 }
 
@@ -162,8 +162,9 @@ function deletion(seen: ObservedServer): Step {
   return { ...step(seen, [{ kind: 'del-server' }], { absent: true }), whenIdle: true };
 }
 
-function outOfRotation(seen: ObservedServer): Step {
-  return step(seen, [MARK, setState('maint')], { admin: 'maint', weight: 0 });
+/** Marked again behind the state: another pass may have given the server its weight in between. */
+function leaveRotation(seen: ObservedServer, state: 'drain' | 'maint'): Step {
+  return step(seen, [MARK, setState(state), MARK], { admin: state, weight: 0 });
 }
 
 /** For a server in maintenance, or one that the stage before put there. */
@@ -206,15 +207,13 @@ function replaceLive({ seen, verdict: { endpoint, weight } }: Replaced): Step {
 /**
  * For a server in maint, or in drain and without sessions. One that serves leaves rotation a stage earlier: a request
  * that was given to it just before may take the address that it has a moment later (seen on 2.2 under load: one request
- * at the placeholder in some 20,000 removals, and none since the stages are two).
+ * at the placeholder in some 20,000 removals, and none since the stages are two). It stays at our mark, so that whoever
+ * gets the slot next finds no weight that an operator could have left.
  */
-function park(seen: ObservedServer, { placeholder, standardWeight }: SlotRules): Step {
-  const marking = seen.admin === 'maint' || seen.weight === 0 ? [] : [MARK];
-  const expect: Expectation = { ...addressOf(placeholder), admin: 'maint', weight: standardWeight };
-  // All of it, whatever was read: an operator may have made the server ready since, and where another pass has just
-  // given it an address, a real weight alone would look as if an operator had taken the server out there.
-  const parking = [setState('maint'), setAddress(placeholder), setWeight(standardWeight)];
-  return step(seen, [...marking, ...parking], expect);
+function park(seen: ObservedServer, { placeholder }: SlotRules): Step {
+  const expect: Expectation = { ...addressOf(placeholder), admin: 'maint', weight: 0 };
+  // All of it, whatever was read: an operator may have made the server ready since.
+  return step(seen, [setState('maint'), setAddress(placeholder), MARK], expect);
 }
 
 function setAddress(endpoint: EndpointAddress): Unaddressed {

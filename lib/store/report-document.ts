@@ -2,6 +2,7 @@
 
 import * as v from 'valibot';
 import type { InstanceReport } from '../model/report.ts';
+import { SLOT_RANGES } from '../model/slot-ranges.ts';
 import { checkDocument, decodeDocument, VERSION } from './document.ts';
 import { count, haproxyName, keyName, timeMs } from './schemas.ts';
 
@@ -13,6 +14,7 @@ const instanceReport = v.object({
   converged: v.boolean(),
   reason: v.nullable(v.string()),
   pid: v.nullable(count),
+  startedAtSeconds: v.exactOptional(count),
   haproxy: v.nullable(v.string()),
   observedAtMs: timeMs,
   readAtMs: v.optional(v.nullable(timeMs), null),
@@ -29,8 +31,20 @@ const instanceReport = v.object({
       port: count,
       servingSinceMs: v.optional(timeMs, 0),
       pid: v.optional(count, 0),
+      startedAtSeconds: v.exactOptional(count),
+      sinceMs: v.exactOptional(timeMs),
     }),
   ),
+  verified: v.exactOptional(
+    v.object({
+      generation: count,
+      except: v.array(
+        v.object({ backend: haproxyName, slots: v.pipe(v.string(), v.regex(SLOT_RANGES, 'expected 1-5,9')) }),
+      ),
+    }),
+  ),
+  undeletable: v.exactOptional(v.array(v.string())),
+  notes: v.exactOptional(v.array(v.string())),
   missingSlots: v.array(v.string()),
   snapshot: v.nullable(v.object({ digest: v.string(), atMs: timeMs })),
 }) satisfies v.GenericSchema<unknown, InstanceReport>;

@@ -20,7 +20,12 @@ import { checkDocument, decodeDocument, VERSION } from './document.ts';
 import { address, count, digest, generation, haproxyName, keyName, port, timeMs, weight } from './schemas.ts';
 
 const slot = v.variant('state', [
-  v.object({ state: v.literal('free'), freedAtMs: timeMs, last: v.nullable(v.object({ address, port })) }),
+  v.object({
+    state: v.literal('free'),
+    freedAtMs: timeMs,
+    last: v.nullable(v.object({ address, port })),
+    registeredSinceMs: v.exactOptional(timeMs),
+  }),
   v.object({
     state: v.literal('serving'),
     address,
@@ -35,8 +40,14 @@ const slot = v.variant('state', [
         released: v.exactOptional(v.literal(true)),
       }),
     ),
+    sinceGeneration: v.exactOptional(generation),
+    adopted: v.exactOptional(v.literal(true)),
+    registeredSinceMs: v.exactOptional(timeMs),
   }),
-  v.object({ state: v.literal('draining'), address, port, weight, sinceMs: timeMs, untilMs: timeMs }),
+  v.object({
+    ...{ state: v.literal('draining'), address, port, weight, sinceMs: timeMs, untilMs: timeMs },
+    registeredSinceMs: v.exactOptional(timeMs),
+  }),
 ]) satisfies v.GenericSchema<unknown, Slot>;
 
 /** As hitless.yml allows them: what a table says goes into server lines and commands as well. */

@@ -3,16 +3,16 @@
 import { createHash } from 'node:crypto';
 import type { Fleet, Instance } from '../model/fleet.ts';
 import type { ObservedServer } from '../model/observed.ts';
-import type { Change, Plan, Problem } from '../model/plan.ts';
-import type { HeldServer, InstanceReport, OperatorHeld } from '../model/report.ts';
-import type { SlotTable } from '../model/slot-table.ts';
+import type { Change, PlannedHold, Problem } from '../model/plan.ts';
+import type { InstanceReport, OperatorHeld } from '../model/report.ts';
+import { verifiedSlots } from '../plan/verified-slots.ts';
 import type { ServersState } from '../runtime-api/runtime-session.ts';
 import { stateSnapshotKey } from '../store/keys.ts';
-import { carryOut } from './carry-out.ts';
-import { planOverSession } from './plan-over-session.ts';
+import { bringToTable, type Progress } from './bring-to-table.ts';
+import type { Knowledge, Known } from './knowledge.ts';
+import { type Look, memoryAt } from './look.ts';
 import type { SyncPorts } from './ports.ts';
 import { reach } from './reach.ts';
-import type { LastReport } from './shard-reports.ts';
 import { propagationMs } from './trail.ts';
 
 export interface ApplyOptions {
@@ -29,6 +29,8 @@ export interface ApplyOptions {
 /** A report, and what it says about the pass itself. */
 export interface Applied {
   readonly report: InstanceReport;
+  /** The report that the pass went on from. */
+  readonly remembered: InstanceReport | null;
   readonly changes: readonly Change[];
   readonly problems: readonly Problem[];
   readonly tookMs: number;
@@ -36,26 +38,27 @@ export interface Applied {
   readonly propagationMs: number | null;
 }
 
-/** @param recalling the instance's last report; only waited for once the instance has answered. */
 export async function applyInstance(
   ports: SyncPorts,
   fleet: Fleet,
-  table: SlotTable,
   instance: Instance,
-  recalling: Promise<LastReport>,
+  knowledge: Knowledge,
   options: ApplyOptions,
 ): Promise<Applied> {
   const startedMs = performance.now();
   const observedAtMs = ports.now();
-  const outcome = await applyOverSession(ports, fleet, table, instance, options, recalling);
-  const memory = await recalling;
-  const { plan, problems } = outcome;
-  const snapshot = await keepSnapshot(ports, fleet, instance, options, memory.report, outcome.state);
+  const { progress, failure } = await applyOverSession(ports, fleet, instance, knowledge, options);
+  const known = progress === null ? nothingSeen(await knowledge.current(), instance) : progress;
+  const { table, last, look } = known;
+  const memory = last.report;
+  const state = failure === null && look !== null ? look.state : null;
+  const snapshot = await keepSnapshot(ports, fleet, instance, options, memory, state);
+  const problems = [...known.problems, ...(failure === null ? [] : [failure])];
   const reason = reasonOf([...problems, ...snapshot.problems]);
-  const last = memory.report;
-  const newly = reason === null && last?.applied?.generation !== table.generation;
+  const newly = reason === null && memory?.applied?.generation !== table.generation;
   const appliedAtMs = ports.now();
-  const tookUntilAppliedMs = newly ? propagationMs(table, last, appliedAtMs) : null;
+  const tookUntilAppliedMs = newly ? propagationMs(table, memory, appliedAtMs) : null;
+  const seen = known.look === null ? nothingNew(memory) : whatWasSeen(known, observedAtMs);
   const report: InstanceReport = {
     version: 1,
     fleet: fleet.name,
@@ -63,96 +66,112 @@ export async function applyInstance(
     generation: table.generation,
     converged: reason === null,
     reason,
-    pid: outcome.info?.pid ?? null,
-    haproxy: outcome.info?.version ?? memory.report?.haproxy ?? null,
     observedAtMs,
-    readAtMs: outcome.readAtMs ?? last?.readAtMs ?? null,
-    applied: newly ? { generation: table.generation, atMs: appliedAtMs } : (last?.applied ?? null),
+    ...seen,
+    applied: newly ? { generation: table.generation, atMs: appliedAtMs } : (memory?.applied ?? null),
     propagation:
       tookUntilAppliedMs === null
-        ? (last?.propagation ?? null)
+        ? (memory?.propagation ?? null)
         : { generation: table.generation, ms: tookUntilAppliedMs },
-    commands: outcome.commands,
-    operatorHeld: heldNow(outcome, last?.operatorHeld ?? []),
-    missingSlots: outcome.missingSlots ?? memory.report?.missingSlots ?? [],
+    commands: known.commands,
     snapshot: snapshot.kept,
   };
   const tookMs = performance.now() - startedMs;
-  tell(ports, fleet, report, tookMs);
-  return { report, changes: plan?.changes ?? [], problems, tookMs, propagationMs: tookUntilAppliedMs };
+  tell(ports, fleet, report, memory, tookMs);
+  return {
+    ...{ report, remembered: memory, changes: known.changes, problems, tookMs },
+    propagationMs: tookUntilAppliedMs,
+  };
 }
 
-/** What was to be restored is held on the present process once that was read back; until then, on the former one. */
+type Seen = Pick<InstanceReport, 'pid' | 'haproxy' | 'readAtMs' | 'operatorHeld' | 'missingSlots'> &
+  Partial<Pick<InstanceReport, 'startedAtSeconds' | 'verified' | 'undeletable' | 'notes'>>;
+
+/** Of an instance that could not be asked: what was known of it before. */
+function nothingNew(memory: InstanceReport | null): Seen {
+  const { haproxy = null, readAtMs = null, operatorHeld = [], missingSlots = [] } = memory ?? {};
+  const verified = memory?.verified;
+  return { pid: null, haproxy, readAtMs, operatorHeld, missingSlots, ...(verified && { verified }) };
+}
+
+function whatWasSeen(progress: Progress, observedAtMs: number): Seen {
+  const { look, plan, table, last } = progress;
+  const memory = memoryAt(look, last);
+  const { pid, startedAtSeconds } = look.process;
+  const notes = plan.notes.length === 0 ? {} : { notes: plan.notes };
+  const undeletable = [...new Set([...memory.undeletable, ...progress.undeletable])];
+  return {
+    ...{ pid, startedAtSeconds, haproxy: look.info.version, readAtMs: look.readAtMs },
+    operatorHeld: plan.operatorHeld.map((held) => heldNow(held, look, last.report, observedAtMs)),
+    missingSlots: progress.missingSlots,
+    verified: verifiedSlots(table, look.state.servers, memory),
+    ...(undeletable.length > 0 && { undeletable }),
+    ...notes,
+  };
+}
+
+/** What is remembered and not seen is held on the process on which it was seen last: the next one is to have it, too. */
 function heldNow(
-  { info, plan, state, problems }: Outcome,
-  before: readonly OperatorHeld[],
-): readonly OperatorHeld[] {
-  if (plan === null || info === null) return before;
-  const isAt = (held: HeldServer) => (at: { readonly backend: string; readonly slot: string | null }) =>
-    at.backend === held.backend && at.slot === held.slot;
-  return plan.operatorHeld.map((held) => {
-    const restored = !plan.changes.some(isAt(held)) || (state !== null && !problems.some(isAt(held)));
-    const pid = restored ? info.pid : (before.find(isAt(held))?.pid ?? info.pid);
-    return { ...held, pid };
-  });
+  { seen, ...held }: PlannedHold,
+  { process }: Look,
+  memory: InstanceReport | null,
+  observedAtMs: number,
+): OperatorHeld {
+  const before = memory?.operatorHeld.find(
+    (one) =>
+      one.backend === held.backend && one.slot === held.slot && one.servingSinceMs === held.servingSinceMs,
+  );
+  const sinceMs = before === undefined ? observedAtMs : before.sinceMs;
+  const { pid, startedAtSeconds } = seen || before === undefined ? process : before;
+  return {
+    ...{ ...held, pid },
+    ...(startedAtSeconds !== undefined && { startedAtSeconds }),
+    ...(sinceMs !== undefined && { sinceMs }),
+  };
+}
+
+/** Of an instance that could not be asked. */
+type Unseen = Omit<Progress, 'look' | 'plan'> & { readonly look: null };
+
+function nothingSeen({ table, memory }: Known, { name }: Instance): Unseen {
+  const last = memory.of(name);
+  const none = { changes: [], commands: 0, problems: [], undeletable: [] };
+  return { look: null, table, last, ...none, missingSlots: last.report?.missingSlots ?? [] };
 }
 
 interface Outcome {
-  readonly info: { readonly pid: number; readonly version: string } | null;
-  /** Null: it could not be read. */
-  readonly readAtMs: number | null;
-  readonly plan: Plan | null;
-  readonly state: ServersState | null;
-  readonly commands: number;
-  readonly problems: readonly Problem[];
   /** Null: the instance could not be asked. */
-  readonly missingSlots: readonly string[] | null;
+  readonly progress: Progress | null;
+  readonly failure: Problem | null;
 }
 
 /** Whatever the instance does, it ends in an outcome: one bad load balancer harms no other. */
 async function applyOverSession(
   ports: SyncPorts,
   fleet: Fleet,
-  table: SlotTable,
   instance: Instance,
+  knowledge: Knowledge,
   { signal, hurry = false }: ApplyOptions,
-  recalling: Promise<LastReport>,
 ): Promise<Outcome> {
   const deadline = AbortSignal.timeout(fleet.timeoutMs);
   const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
-  let known: Outcome = {
-    info: null,
-    readAtMs: null,
-    plan: null,
-    state: null,
-    commands: 0,
-    problems: [],
-    missingSlots: null,
+  const recalling = knowledge.current().then(({ memory }) => memory.of(instance.name));
+  let progress: Progress | null = null;
+  const onProgress = (made: Progress) => {
+    progress = made;
   };
   try {
     const session = await reach(ports, fleet, instance, recalling, { signal: either, hurry });
     try {
-      const { info, readAtMs, state, plan } = await planOverSession(
-        session,
-        fleet,
-        table,
-        recalling,
-        ports.now,
-      );
-      const { problems, missingSlots } = plan;
-      known = { info, readAtMs, plan, state, commands: 0, problems, missingSlots };
-      const done = await carryOut(session, info.version, plan, state);
-      return {
-        ...{ info, readAtMs, plan, ...done },
-        problems: [...problems, ...done.problems],
-        missingSlots: [...missingSlots, ...done.missingSlots],
-      };
+      const { now } = ports;
+      const done = await bringToTable({ session, fleet, instance, knowledge, now, onProgress });
+      return { progress: done, failure: null };
     } finally {
       await session.close();
     }
   } catch (failed) {
     const reason = failed instanceof Error ? failed.message : String(failed);
-    return { ...known, state: null, problems: [...known.problems, { backend: '', slot: null, reason }] };
+    return { progress, failure: { backend: '', slot: null, reason } };
   }
 }
 
@@ -161,6 +180,7 @@ export function together(earlier: Applied | undefined, later: Applied): Applied 
   if (earlier === undefined) return later;
   return {
     ...later,
+    remembered: earlier.remembered,
     report: { ...later.report, commands: earlier.report.commands + later.report.commands },
     changes: [...earlier.changes, ...later.changes],
     tookMs: earlier.tookMs + later.tookMs,
@@ -195,7 +215,9 @@ async function keepSnapshot(
   const last = memory?.snapshot ?? null;
   if (state === null) return { kept: last, problems: [] };
   const nowMs = ports.now();
-  const tooSoon = last !== null && nowMs - last.atMs < fleet.snapshotEveryMs;
+  // One that a fast clock dates in the future is due.
+  const ageMs = last === null ? Number.POSITIVE_INFINITY : nowMs - last.atMs;
+  const tooSoon = ageMs >= 0 && ageMs < fleet.snapshotEveryMs;
   if (snapshots === 'when-due' && tooSoon) return { kept: last, problems: [] };
   const digest = digestOf(state.servers);
   if (snapshots === 'when-due' && digest === last?.digest) return { kept: last, problems: [] };
@@ -217,9 +239,19 @@ function digestOf(servers: readonly ObservedServer[]): string {
   return createHash('sha256').update(lines.join('\n')).digest('hex');
 }
 
-function tell({ log }: SyncPorts, fleet: Fleet, report: InstanceReport, tookMs: number): void {
+function tell(
+  { log }: SyncPorts,
+  fleet: Fleet,
+  report: InstanceReport,
+  memory: InstanceReport | null,
+  tookMs: number,
+): void {
   const { instance, generation, commands, reason, converged } = report;
   const facts = { fleet: fleet.name, instance, generation, commands, ms: Math.round(tookMs) };
   if (converged) log({ event: 'instance_applied', level: 'debug', ...facts });
   else log({ event: 'instance_lagging', level: 'warn', ...facts, reason });
+  for (const note of report.notes ?? []) {
+    if (memory?.notes?.includes(note) !== true)
+      log({ event: 'instance_noted', level: 'info', fleet: fleet.name, instance, note });
+  }
 }

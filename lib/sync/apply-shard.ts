@@ -1,11 +1,9 @@
 /** A table applied to the instances of one shard, and what was found out about them kept. */
 
 import type { LimitFunction } from 'p-limit';
-import type { Fleet } from '../model/fleet.ts';
-import type { SlotTable } from '../model/slot-table.ts';
-import { slotTableKey } from '../store/keys.ts';
-import { decodeSlotTable } from '../store/slot-table-document.ts';
 import { type Applied, type ApplyOptions, applyInstance, together } from './apply-instance.ts';
+import { type Knowledge, knowledgeOf, type TableAt } from './knowledge.ts';
+import { momentNow } from './moment.ts';
 import type { SyncPorts } from './ports.ts';
 import { keepReports, recallShard, type Shard, type ShardMemory } from './shard-reports.ts';
 
@@ -29,57 +27,44 @@ export interface RecalledShard {
  */
 export async function applyToShard(
   ports: SyncPorts,
-  table: SlotTable,
+  begin: TableAt,
   { shard, recalling }: RecalledShard,
   limit: LimitFunction,
   options: ApplyOptions,
 ): Promise<readonly Applied[]> {
-  let applied = await applyOnce(ports, table, { shard, recalling }, limit, options);
-  let current = table;
+  let knowledge = knowledgeOf(ports, shard, begin, recalling);
+  let applied = await applyOnce(ports, shard, knowledge, limit, options);
   for (let tables = 1; tables < MOST_TABLES; tables += 1) {
-    const sent = applied.some(({ report }) => report.commands > 0);
-    const newest = sent && options.signal?.aborted !== true ? await readTable(ports, shard.fleet) : null;
-    if (newest === null || newest.generation <= current.generation) break;
+    const sent = applied.filter(({ report }) => report.commands > 0);
+    if (sent.length === 0 || options.signal?.aborted === true) break;
+    const newest = await knowledge.since(momentNow(ports.now));
+    if (sent.every(({ report }) => report.generation >= newest.table.generation)) break;
     const before = applied;
-    const again = { shard, recalling: recallShard(ports, shard) };
-    const after = await applyOnce(ports, newest, again, limit, options);
+    knowledge = knowledgeOf(ports, shard, newest, recallShard(ports, shard));
+    const after = await applyOnce(ports, shard, knowledge, limit, options);
     applied = after.map((later, index) => together(before[index], later));
-    current = newest;
   }
   return applied;
 }
 
 async function applyOnce(
   ports: SyncPorts,
-  table: SlotTable,
-  { shard, recalling }: RecalledShard,
+  shard: Shard,
+  knowledge: Knowledge,
   limit: LimitFunction,
   options: ApplyOptions,
 ): Promise<readonly Applied[]> {
   const { fleet, instances } = shard;
   const applied = await Promise.all(
-    instances.map((instance) => {
-      const last = recalling.then((memory) => memory.of(instance.name));
-      return limit(async () => {
-        const one = await applyInstance(ports, fleet, table, instance, last, options);
+    instances.map((instance) =>
+      limit(async () => {
+        const one = await applyInstance(ports, fleet, instance, knowledge, options);
         options.onApplied?.();
         return one;
-      });
-    }),
+      }),
+    ),
   );
-  const reports = applied.map(({ report }) => report);
-  await keepReports(ports, shard, await recalling, reports, { all: options.snapshots === 'always' });
+  const { memory } = await knowledge.current();
+  await keepReports(ports, shard, memory, applied, { all: options.snapshots === 'always' });
   return applied;
-}
-
-/** Null: there is none, or it cannot be read now; the next pass finds out. */
-async function readTable({ store, log }: SyncPorts, { name }: Fleet): Promise<SlotTable | null> {
-  const key = slotTableKey(name);
-  try {
-    const stored = await store.get(key);
-    return stored === null ? null : decodeSlotTable(key, stored.body);
-  } catch (failed) {
-    log({ event: 'failed', level: 'error', fleet: name, error: String(failed) });
-    return null;
-  }
 }

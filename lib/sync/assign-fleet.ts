@@ -8,6 +8,7 @@ import { type BackendSlots, isUntouched, type SlotTable, slotsOfBackend } from '
 import type { RenderedConfiguration } from '../render/configuration.ts';
 import { assignBackend } from '../slots/assign.ts';
 import { parkSlots } from '../slots/park.ts';
+import { keepStays } from '../slots/stays.ts';
 import { slotTableKey } from '../store/keys.ts';
 import type { StoredObject } from '../store/object-store.ts';
 import { decodeSlotTable, encodeSlotTable } from '../store/slot-table-document.ts';
@@ -81,7 +82,9 @@ export async function proposeTable(
     throw new ConsulUnavailable(failures.map((failure) => failure.error).join('; '));
   }
 
-  const backends = await assignBackends(ports, fleet, previous, decisions, readings);
+  const used = previous === null ? Math.max(above, await newestGeneration(ports.store, fleet)) : above;
+  const generation = Math.max(previous?.generation ?? 0, used) + 1;
+  const backends = await assignBackends(ports, fleet, previous, decisions, readings, generation);
   const forgotten = previous?.forgotten;
   const known = { backends, ...(forgotten && { forgotten }) };
   const { digests, rendering, configuration, withheld } = nextConfiguration(fleet, previous, known);
@@ -90,7 +93,6 @@ export async function proposeTable(
     ...{ receivedAtMs, stored: based, consulFailures: failures },
     ...{ configuration, configurationWithheld: withheld },
   };
-  const used = previous === null ? Math.max(above, await newestGeneration(ports.store, fleet)) : above;
   if (
     previous !== null &&
     previous.generation > used &&
@@ -99,7 +101,6 @@ export async function proposeTable(
   ) {
     return { ...base, table: previous, changed: false };
   }
-  const generation = Math.max(previous?.generation ?? 0, used) + 1;
   const trail = continueTrail(previous, { generation, indexes, receivedAtMs, assignedAtMs: ports.now() });
   const head = { version: 1, fleet: fleet.name, generation, configuration: digests } as const;
   const table: SlotTable = { ...head, ...(rendering && { rendering }), trail, ...known };
@@ -149,6 +150,7 @@ async function assignBackends(
   previous: SlotTable | null,
   decisions: readonly Decision[],
   readings: ReadonlyMap<string, Reading>,
+  generation: number,
 ): Promise<Record<string, BackendSlots>> {
   const of = (backend: string) => (previous === null ? undefined : slotsOfBackend(previous, backend));
   const fresh = decisions
@@ -171,7 +173,8 @@ async function assignBackends(
     const slots = () => {
       if (parking) return before === null ? null : parkSlots(before, policy, nowMs);
       if (reading === undefined) return before;
-      return assignBackend({ previous: before, reading, policy, nowMs, adopted: known });
+      const next = assignBackend({ previous: before, reading, policy, nowMs, adopted: known });
+      return keepStays(before, next, reading, { generation, adopted: adopted.has(backend) });
     };
     const next = decided(slots(), stored, decision, fleet.writtenAtMs);
     if (next === null) continue;

@@ -1,32 +1,38 @@
 /** What two passes at once found out about one instance, as one report. */
 
-import { isDeepStrictEqual } from 'node:util';
-import type { InstanceReport } from '../model/report.ts';
+import type { InstanceReport, OperatorHeld } from '../model/report.ts';
 
 /**
- * How the instance is, says the pass that looked later; what is known of its servers, the one that read them later,
- * for who could not reach it only repeats what it remembered. And who read a new process cannot know what was held on
- * the former one if that was found since it began.
+ * Neither clock counts: two machines have two. How the instance is, says the pass with the newer table; with one table,
+ * the one that could read it; of two that could, the one that saw it unconverged, for the next pass looks again then.
  *
- * @param remembered what the pass of `ours` began with.
- * @param theirs what is stored now, no earlier than `remembered`.
+ * Holds are those of both, without those that one of them saw ended: what it remembered and did not find any more.
+ *
+ * @param ours what our pass found, beginning with `remembered`.
+ * @param theirs what is stored now, and was not yet when our pass began.
  */
 export function mergedReport(
   ours: InstanceReport,
   theirs: InstanceReport,
   remembered: InstanceReport | null,
 ): InstanceReport {
-  const newer = theirs.observedAtMs > ours.observedAtMs ? theirs : ours;
-  const oursIsLater = (ours.readAtMs ?? 0) > (theirs.readAtMs ?? 0);
-  const [later, earlier] = oursIsLater ? [ours, theirs] : [theirs, ours];
-  const { haproxy, readAtMs, operatorHeld, missingSlots, applied, propagation, snapshot } = later;
-  const unheardOf = earlier.operatorHeld.filter(
-    (held) =>
-      later.pid !== null &&
-      held.pid !== later.pid &&
-      !operatorHeld.some((own) => own.backend === held.backend && own.slot === held.slot) &&
-      !(remembered?.operatorHeld ?? []).some((one) => isDeepStrictEqual(one, held)),
+  const counts = isNewer(ours, theirs) ? ours : theirs;
+  const before = remembered?.operatorHeld ?? [];
+  const own = ours.operatorHeld.filter((held) => has(theirs.operatorHeld, held) || !has(before, held));
+  const others = theirs.operatorHeld.filter((held) => !has(ours.operatorHeld, held) && !has(before, held));
+  return { ...counts, operatorHeld: [...own, ...others] };
+}
+
+function isNewer(ours: InstanceReport, theirs: InstanceReport): boolean {
+  if (ours.generation !== theirs.generation) return ours.generation > theirs.generation;
+  if (ours.pid === null || theirs.pid === null) return theirs.pid === null;
+  return !ours.converged || theirs.converged;
+}
+
+/** The same stay in the same slot; how it is held may have changed. */
+function has(holds: readonly OperatorHeld[], held: OperatorHeld): boolean {
+  return holds.some(
+    (one) =>
+      one.backend === held.backend && one.slot === held.slot && one.servingSinceMs === held.servingSinceMs,
   );
-  const facts = { haproxy, readAtMs, missingSlots, applied, propagation, snapshot };
-  return { ...newer, ...facts, operatorHeld: [...operatorHeld, ...unheardOf] };
 }

@@ -10,6 +10,8 @@ import { type Applied, type ApplyOptions, together } from './apply-instance.ts';
 import { applyToShard, type RecalledShard } from './apply-shard.ts';
 import { proposeTable, publishTable } from './assign-fleet.ts';
 import { findInstances, recallInstances } from './find-instances.ts';
+import type { TableAt } from './knowledge.ts';
+import { momentNow } from './moment.ts';
 import type { SyncPorts } from './ports.ts';
 import { publish } from './publish.ts';
 import type { ConsulFailure, EntriesByService } from './read-endpoints.ts';
@@ -80,6 +82,7 @@ async function passOnce(
   options: PassOptions,
   above: number,
 ): Promise<PassResult & { readonly above: number }> {
+  const readAt = momentNow(ports.now);
   const stored = await ports.store.get(slotTableKey(configured.name));
   const [proposal, whole] = await Promise.all([
     proposeTable(ports, configured, stored, options.entries, options.receivedAtMs ?? null, above),
@@ -91,6 +94,7 @@ async function passOnce(
   // What was reported of the instances is read while the table is written.
   const toApply = split ? [] : shards.map((shard) => ({ shard, recalling: recallShard(ports, shard) }));
   const assignment = await publishTable(ports, configured, proposal, options.entries, above);
+  const at = assignment.changed ? momentNow(ports.now) : readAt;
   const { table, configurationWithheld, changed } = assignment;
   const { fleet, refused: refusedInstances } = whole;
   const consulFailures = [...assignment.consulFailures, ...whole.consulFailures];
@@ -105,7 +109,11 @@ async function passOnce(
   // The load balancers first: to write objects beside that would make every command wait.
   const first = Promise.withResolvers<void>();
   const hurry = (options.receivedAtMs ?? null) !== null;
-  const applying = applyShards(ports, table, toApply, { ...options, hurry, onApplied: first.resolve });
+  const applying = applyShards(ports, { table, at }, toApply, {
+    ...options,
+    hurry,
+    onApplied: first.resolve,
+  });
   const published = Promise.race([first.promise, applying]).then(async () =>
     publish(ports, fleet, assignment, await newestReported(toApply)),
   );
@@ -141,22 +149,24 @@ export async function applyShard(
   options: ApplyOptions,
 ): Promise<readonly Applied[]> {
   const key = slotTableKey(fleet.name);
+  const at = momentNow(ports.now);
   const [stored, whole] = await Promise.all([ports.store.get(key), recallInstances(ports.store, fleet)]);
   if (stored === null) return [];
   const table = decodeSlotTable(key, stored.body);
   const toApply = shardOf(whole.fleet, shard);
-  return applyShards(ports, table, [{ shard: toApply, recalling: recallShard(ports, toApply) }], options);
+  const recalled = [{ shard: toApply, recalling: recallShard(ports, toApply) }];
+  return applyShards(ports, { table, at }, recalled, options);
 }
 
 /** The shards beside each other, with one limit for all of them. */
 async function applyShards(
   ports: SyncPorts,
-  table: SlotTable,
+  begin: TableAt,
   shards: readonly RecalledShard[],
   options: ApplyOptions,
 ): Promise<readonly Applied[]> {
   const limit = pLimit(AT_ONCE);
-  const applied = await Promise.all(shards.map((shard) => applyToShard(ports, table, shard, limit, options)));
+  const applied = await Promise.all(shards.map((shard) => applyToShard(ports, begin, shard, limit, options)));
   return applied.flat();
 }
 

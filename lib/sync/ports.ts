@@ -39,6 +39,7 @@ export interface SyncEvent {
     | 'instance_refused'
     | 'instance_applied'
     | 'instance_lagging'
+    | 'instance_noted'
     | 'configuration_published'
     | 'configuration_withheld'
     | 'backend_forgotten'

@@ -5,13 +5,14 @@ import type { Fleet, Instance } from '../model/fleet.ts';
 import type { InstanceRefusal } from '../model/found-instance.ts';
 import type { InstanceInfo } from '../model/observed.ts';
 import type { Plan } from '../model/plan.ts';
+import { type HaproxyProcess, isSameProcess } from '../model/process.ts';
 import type { InstanceReport } from '../model/report.ts';
 import type { SlotTable } from '../model/slot-table.ts';
 import { missingSlotsProblem } from '../plan/explain.ts';
 import { slotTableKey } from '../store/keys.ts';
 import { proposeTable } from './assign-fleet.ts';
 import { findInstances } from './find-instances.ts';
-import { planOverSession } from './plan-over-session.ts';
+import { type Look, lookAt, planFrom } from './look.ts';
 import type { SyncPorts } from './ports.ts';
 import type { ConsulFailure } from './read-endpoints.ts';
 import { type LastReport, recallShard, shardsOf } from './shard-reports.ts';
@@ -79,10 +80,11 @@ async function previewInstance(
     const signal = AbortSignal.timeout(fleet.timeoutMs);
     const session = await ports.openSession(address, { tls: fleet.tls, signal });
     try {
-      const { info, plan } = await planOverSession(session, fleet, table, recalling, ports.now);
+      const [look, last] = await Promise.all([lookAt(session, table, ports.now), recalling]);
+      const plan = planFrom(fleet, table, look, last);
       return {
-        ...{ instance: name, info, unreachable: null },
-        plan: asLastTime(plan, info, (await recalling).report),
+        ...{ instance: name, info: look.info, unreachable: null },
+        plan: asLastTime(plan, look, last.report),
       };
     } finally {
       await session.close();
@@ -98,8 +100,8 @@ async function previewInstance(
  * Only a pass can find out that HAProxy takes no further server, for it has to ask. What this very process refused to
  * the last one it would refuse again.
  */
-function asLastTime(plan: Plan, { pid }: InstanceInfo, last: InstanceReport | null): Plan {
-  const refused = new Set(last?.pid === pid ? last.missingSlots : []);
+function asLastTime(plan: Plan, { process }: Look, last: InstanceReport | null): Plan {
+  const refused = new Set(last !== null && isSameProcess(processIn(last), process) ? last.missingSlots : []);
   const grows = plan.changes.filter(({ kind, ...at }) => kind === 'grow' && refused.has(nameOf(at)));
   if (grows.length === 0) return plan;
   const lacking = new Set(grows.map(nameOf));
@@ -116,6 +118,10 @@ function asLastTime(plan: Plan, { pid }: InstanceInfo, last: InstanceReport | nu
     missingSlots: [...plan.missingSlots, ...lacking],
     problems: [...plan.problems, ...problems],
   };
+}
+
+function processIn({ pid, startedAtSeconds }: InstanceReport): HaproxyProcess {
+  return { pid: pid ?? 0, ...(startedAtSeconds !== undefined && { startedAtSeconds }) };
 }
 
 function nameOf({ backend, slot }: { readonly backend: string; readonly slot: string }): string {

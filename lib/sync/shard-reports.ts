@@ -122,29 +122,38 @@ async function recallInstance(ports: ReportPorts, shard: Shard, { name }: Instan
   }
 }
 
+/** What a pass found out about an instance, and the report that it went on from. */
+export interface Finding {
+  readonly report: InstanceReport;
+  readonly remembered: InstanceReport | null;
+}
+
 /**
  * Writes what the pass found out, unless it is nothing new. Never throws: what goes wrong is logged.
  *
+ * @param memory what was read last, which may be later than what a finding went on from.
  * @param all also what could wait for the fleet's `report_every`, and every instance's own report.
  */
 export async function keepReports(
   ports: ReportPorts,
   shard: Shard,
   memory: ShardMemory,
-  fresh: readonly InstanceReport[],
+  fresh: readonly Finding[],
   { all }: { readonly all: boolean },
 ): Promise<void> {
   // Without the last report what an operator held is unknown, and writing one would forget it.
-  const known = fresh.filter((report) => memory.of(report.instance).known);
-  const last = (report: InstanceReport) => memory.of(report.instance).report;
-  const changed = known.filter((report) => !isDeepStrictEqual(lasting(report), lasting(last(report))));
+  const known = fresh.filter(({ report }) => memory.of(report.instance).known);
+  const changed = known.filter(
+    ({ report, remembered }) => !isDeepStrictEqual(lasting(report), lasting(remembered)),
+  );
   if (!memory.known || changed.length === 0) return;
-  const news = changed.filter((report) => all || isNews(report, last(report)));
-  await Promise.all(news.map((report) => keepOwn(ports, shard, report)));
-  const dueMs =
-    Math.max(0, ...known.map((report) => last(report)?.observedAtMs ?? 0)) + shard.fleet.reportEveryMs;
-  const due = all || news.length > 0 || changed.some((report) => report.observedAtMs >= dueMs);
-  if (due) await keepShard(ports, shard, memory, known);
+  const news = changed.filter(({ report, remembered }) => all || isNews(report, remembered));
+  await Promise.all(news.map(({ report }) => keepOwn(ports, shard, report)));
+  const lastMs = Math.max(0, ...known.map(({ remembered }) => remembered?.observedAtMs ?? 0));
+  // Those that a fast clock dates in the future are due.
+  const isDue = ({ report }: Finding) =>
+    report.observedAtMs < lastMs || report.observedAtMs >= lastMs + shard.fleet.reportEveryMs;
+  if (all || news.length > 0 || changed.some(isDue)) await keepShard(ports, shard, memory, known);
 }
 
 /** A report that only says that nothing happened again is not written again. */
@@ -157,6 +166,7 @@ function isNews(report: InstanceReport, last: InstanceReport | null): boolean {
   const told = (of: InstanceReport) => ({
     ...lasting(of),
     generation: 0,
+    verified: null,
     applied: null,
     propagation: null,
     snapshot: null,
@@ -172,24 +182,26 @@ async function keepOwn(ports: ReportPorts, shard: Shard, report: InstanceReport)
   }
 }
 
-/** A pass that looked earlier and ended later does not replace what a later one saw. */
+/** What another pass wrote since ours began is not replaced by ours, but made one with it. */
 async function keepShard(
   ports: ReportPorts,
   shard: Shard,
   memory: ShardMemory,
-  fresh: readonly InstanceReport[],
+  fresh: readonly Finding[],
 ): Promise<void> {
   const { fleet, instances } = shard;
   const key = shardReportsKey(fleet.name, shard.shard);
-  const ours = new Map(fresh.map((report) => [report.instance, report]));
+  const ours = new Map(fresh.map((finding) => [finding.report.instance, finding]));
   let { etag } = memory;
-  let theirs = (instance: string) => memory.of(instance).report;
+  let theirs = (name: string) => memory.of(name).report;
   try {
     for (let race = 0; race < MOST_RACES; race += 1) {
       const reports = instances.flatMap(({ name }) => {
-        const [own, stored] = [ours.get(name) ?? null, theirs(name)];
-        if (own === null || stored === null) return own ?? stored ?? [];
-        return mergedReport(own, stored, memory.of(name).report);
+        const [own, stored] = [ours.get(name), theirs(name)];
+        if (own === undefined) return stored ?? [];
+        const { report, remembered } = own;
+        const apart = stored !== null && !isDeepStrictEqual(stored, remembered);
+        return apart ? mergedReport(report, stored, remembered) : report;
       });
       const body = encodeSound(ports, shard, reports);
       if ((await ports.store.putIf(key, body, etag)) !== 'lost-race') return;

@@ -8,6 +8,7 @@ import type { ObservedServer } from '../../lib/model/observed.ts';
 import type { Plan } from '../../lib/model/plan.ts';
 import type { ServiceEntry } from '../../lib/model/service-entry.ts';
 import { type BackendSlots, type SlotTable, slotName } from '../../lib/model/slot-table.ts';
+import { UNKNOWN_MEMORY } from '../../lib/plan/instance-memory.ts';
 import { planInstance } from '../../lib/plan/plan-instance.ts';
 import { assignBackend } from '../../lib/slots/assign.ts';
 import { policy } from '../slots/records.ts';
@@ -129,7 +130,7 @@ function once(world: World): Times {
 function planOf({ policies, servers }: World, table: SlotTable): Plan {
   return planInstance(policies, table, {
     servers,
-    heldBefore: [],
+    memory: UNKNOWN_MEMORY,
     sessions: new Map(),
     able: capabilitiesOf('3.0.0'),
   });

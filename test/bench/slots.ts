@@ -10,11 +10,13 @@ import { capabilitiesOf } from '../../lib/model/capabilities.ts';
 import type { Endpoint } from '../../lib/model/endpoint.ts';
 import type { Fleet } from '../../lib/model/fleet.ts';
 import type { SlotTable } from '../../lib/model/slot-table.ts';
+import { UNKNOWN_MEMORY } from '../../lib/plan/instance-memory.ts';
 import { planInstance } from '../../lib/plan/plan-instance.ts';
 import { encodeChange } from '../../lib/runtime-api/commands/change.ts';
 import { openSession } from '../../lib/runtime-api/connect.ts';
 import { assignBackend } from '../../lib/slots/assign.ts';
 import { applyToShard } from '../../lib/sync/apply-shard.ts';
+import { momentNow } from '../../lib/sync/moment.ts';
 import { recallShard, shardOf } from '../../lib/sync/shard-reports.ts';
 import { endpoint, policy, reading } from '../slots/records.ts';
 import { type Benchmark, type Row, verify } from './benchmark.ts';
@@ -198,7 +200,9 @@ async function apply({ fleet, table }: Bench, spent: Spent): Promise<void> {
   };
   const shard = shardOf(fleet, 0);
   const recalled = { shard, recalling: recallShard(ports, shard) };
-  const [applied] = await applyToShard(ports, table, recalled, pLimit(1), { snapshots: 'when-due' });
+  const [applied] = await applyToShard(ports, { table, at: momentNow(ports.now) }, recalled, pLimit(1), {
+    snapshots: 'when-due',
+  });
   verify(applied?.report.converged === true, `the instance converged: ${applied?.report.reason}`);
 }
 
@@ -212,7 +216,7 @@ async function commandsOf(bench: Bench): Promise<string[]> {
     const { servers } = await session.readServers();
     const able = capabilitiesOf(bench.version);
     const plan = planInstance(bench.fleet.backends, bench.table, {
-      ...{ servers, able, heldBefore: [], sessions: new Map() },
+      ...{ servers, able, memory: UNKNOWN_MEMORY, sessions: new Map() },
     });
     return plan.stages.flatMap(({ steps }) =>
       steps.flatMap(({ commands }) => commands.map((one) => encodeChange(one))),

@@ -181,7 +181,7 @@ test('a store that cannot be written: exit 1, and no instance is touched', async
   writeFileSync(join(folder, 'store'), 'a file in the way');
   const { code, stdout, stderr } = await hitless('sync');
   expect([code, stdout]).toEqual([1, '']);
-  expect(stderr).toContain(`cannot get ${folder}/store/fleets/edge/slots.json`);
+  expect(stderr).toContain(`fleet edge: cannot put ${folder}/store/`);
   expect(await serving(lb)).toEqual([]);
 });
 

@@ -3,7 +3,18 @@ import { capabilitiesOf } from '../../lib/model/capabilities.ts';
 import type { BackendPolicy } from '../../lib/model/fleet.ts';
 import type { ObservedServer } from '../../lib/model/observed.ts';
 import { endpoint, policy } from '../slots/records.ts';
-import { after, commandsOf, draining, FREE, planOf, seen, serving, table, worded } from './records.ts';
+import {
+  after,
+  commandsOf,
+  draining,
+  FREE,
+  planOf,
+  REMEMBERED,
+  seen,
+  serving,
+  table,
+  worded,
+} from './records.ts';
 
 const E1 = endpoint(1);
 const E2 = endpoint(2);
@@ -165,9 +176,10 @@ describe('a server that was added', () => {
     expect(commandsOf(plan.stages, 'idle').map(worded)).toEqual([
       'websrv2 weight 0',
       'websrv2 maint',
+      'websrv2 weight 0',
       'websrv2 maint',
       'websrv2 addr 0.0.0.0:80',
-      'websrv2 weight 1',
+      'websrv2 weight 0',
       'del-server websrv2',
     ]);
   });
@@ -181,5 +193,20 @@ describe('a server that was added', () => {
     const known = { sessions: new Map([['websrv2', sessions]]) };
     const plan = planOf(table(serving(E1), FREE), servers, known, policy({ slots }));
     expect(plan.changes).toEqual([]);
+  });
+
+  test('is kept, and that is said, where deleting it may end HAProxy or was refused', () => {
+    const sessions = new Map([['websrv2', 0]]);
+    const slots = table(serving(E1), FREE);
+    const noteOf = (differs: Parameters<typeof planOf>[2]) => {
+      const plan = planOf(slots, [ready1, added(2)], { sessions, ...differs }, policy({ slots: 1 }));
+      expect(plan).toMatchObject({ changes: [], problems: [] });
+      return plan.notes;
+    };
+    expect(noteOf({ able: capabilitiesOf('2.6.12-1+deb12u4') })).toEqual([
+      '1 surplus server of be_template stays until the next reload: HAProxy 2.6.12-1+deb12u4 may crash on `del server`',
+    ]);
+    const memory = { ...REMEMBERED, undeletable: new Set(['be_template/websrv2']) };
+    expect(noteOf({ memory })[0]).toContain('HAProxy 3.2.26 refused to delete it');
   });
 });

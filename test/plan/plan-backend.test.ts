@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ObservedServer } from '../../lib/model/observed.ts';
 import type { Slot } from '../../lib/model/slot-table.ts';
 import { endpoint, policy } from '../slots/records.ts';
-import { commandsOf, draining, FREE, planOf, seen, serving, table, worded } from './records.ts';
+import { commandsOf, draining, FREE, heldBefore, planOf, seen, serving, table, worded } from './records.ts';
 
 const E1 = endpoint(1);
 const E2 = endpoint(2);
@@ -72,7 +72,7 @@ const cases: readonly Case[] = [
     what: 'a departure is marked, then drained',
     slot: draining(E1),
     shows: { ...at1, admin: 'ready' },
-    commands: ['websrv1 weight 0', 'websrv1 drain'],
+    commands: ['websrv1 weight 0', 'websrv1 drain', 'websrv1 weight 0'],
   },
   {
     what: 'a drain that is under way waits',
@@ -87,9 +87,10 @@ const cases: readonly Case[] = [
     commands: [
       'websrv1 weight 0',
       'websrv1 maint',
+      'websrv1 weight 0',
       'websrv1 maint',
       'websrv1 addr 0.0.0.0:80',
-      'websrv1 weight 1',
+      'websrv1 weight 0',
     ],
   },
   {
@@ -100,6 +101,7 @@ const cases: readonly Case[] = [
       'websrv1 weight 0',
       'websrv1 maint',
       'websrv1 weight 0',
+      'websrv1 weight 0',
       'websrv1 addr 10.0.0.1:8080',
       'websrv1 ready',
       'websrv1 weight 1',
@@ -109,7 +111,7 @@ const cases: readonly Case[] = [
     what: 'a server that leaves while another pass makes it ready is marked anew, so that no operator is suspected',
     slot: draining(E1),
     shows: { ...at1, admin: 'ready', weight: 0 },
-    commands: ['websrv1 weight 0', 'websrv1 drain'],
+    commands: ['websrv1 weight 0', 'websrv1 drain', 'websrv1 weight 0'],
   },
   {
     what: 'a slot gets its address with the mark, also where it is marked already',
@@ -121,13 +123,13 @@ const cases: readonly Case[] = [
     what: 'a free slot in maintenance somewhere is parked, out of rotation even if it was made ready since',
     slot: FREE,
     shows: { ...at1, admin: 'maint' },
-    commands: ['websrv1 maint', 'websrv1 addr 0.0.0.0:80', 'websrv1 weight 1'],
+    commands: ['websrv1 maint', 'websrv1 addr 0.0.0.0:80', 'websrv1 weight 0'],
   },
   {
-    what: 'a parking that was interrupted before its weight is repeated: another pass may have given the slot away',
+    what: 'a slot that is parked needs nothing, whatever its weight is',
     slot: FREE,
     shows: { weight: 0 },
-    commands: ['websrv1 maint', 'websrv1 addr 0.0.0.0:80', 'websrv1 weight 1'],
+    commands: [],
   },
 ];
 
@@ -151,9 +153,10 @@ describe('one slot', () => {
     expect(commandsOf(plan.stages, 'idle').map(worded)).toEqual([
       'websrv1 weight 0',
       'websrv1 drain',
+      'websrv1 weight 0',
       'websrv1 maint',
       'websrv1 addr 0.0.0.0:80',
-      'websrv1 weight 1',
+      'websrv1 weight 0',
     ]);
   });
 
@@ -173,8 +176,8 @@ describe('one slot', () => {
   test('gets its weight with the state that is restored: at weight 0 it would look like our own half-done work', () => {
     const half = [seen(1, { ...at1, admin: 'ready', weight: 0 })];
     const place = { backend: 'be_template', slot: 'websrv1', ...at1 };
-    const heldBefore = [{ ...place, state: 'drain' as const, servingSinceMs: 1 }];
-    const plan = planOf(table(serving(E1)), half, { heldBefore });
+    const held = { ...place, state: 'drain' as const, servingSinceMs: 1 };
+    const plan = planOf(table(serving(E1)), half, heldBefore(held));
     expect(commandsOf(plan.stages).map(worded)).toEqual(['websrv1 drain', 'websrv1 weight 1']);
   });
 
@@ -186,9 +189,9 @@ describe('one slot', () => {
       state: 'drain' as const,
       servingSinceMs: 1,
     };
-    const plan = planOf(table(serving(E1)), [seen(1, { ...at1, admin: 'ready' })], { heldBefore: [held] });
+    const plan = planOf(table(serving(E1)), [seen(1, { ...at1, admin: 'ready' })], heldBefore(held));
     expect(commandsOf(plan.stages).map(worded)).toEqual(['websrv1 drain']);
-    expect(plan.operatorHeld).toEqual([held]);
+    expect(plan.operatorHeld).toEqual([{ ...held, seen: false }]);
   });
 
   test.each([
@@ -197,11 +200,13 @@ describe('one slot', () => {
   ] as const)('held in %s, then started anew somewhere else, ends there as it was held', (state) => {
     const held = { backend: 'be_template', slot: 'websrv1', ...at1, state, servingSinceMs: 1 };
     for (const elsewhere of [{}, { ...at2, admin: 'ready' as const }]) {
-      const plan = planOf(table(serving(E1)), [seen(1, elsewhere), seen(2, { ...at2, admin: 'ready' })], {
-        heldBefore: [held],
-      });
+      const plan = planOf(
+        table(serving(E1)),
+        [seen(1, elsewhere), seen(2, { ...at2, admin: 'ready' })],
+        heldBefore(held),
+      );
       expect(commandsOf(plan.stages).map(worded).slice(-2)).toEqual([`websrv1 ${state}`, 'websrv1 weight 1']);
-      expect(plan.operatorHeld).toEqual([held]);
+      expect(plan.operatorHeld).toEqual([{ ...held, seen: false }]);
     }
   });
 
@@ -213,7 +218,7 @@ describe('one slot', () => {
       state: 'drain' as const,
       servingSinceMs: 0,
     };
-    const plan = planOf(table(serving(E1)), [seen(1, { ...at1, admin: 'ready' })], { heldBefore: [held] });
+    const plan = planOf(table(serving(E1)), [seen(1, { ...at1, admin: 'ready' })], heldBefore(held));
     expect(plan).toMatchObject({ stages: [], operatorHeld: [] });
   });
 

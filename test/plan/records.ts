@@ -5,7 +5,9 @@ import type { RuntimeCommand } from '../../lib/model/command.ts';
 import type { EndpointAddress } from '../../lib/model/endpoint.ts';
 import type { ObservedServer } from '../../lib/model/observed.ts';
 import type { Plan, Stage } from '../../lib/model/plan.ts';
+import type { HeldServer } from '../../lib/model/report.ts';
 import type { BackendSlots, Slot } from '../../lib/model/slot-table.ts';
+import type { InstanceMemory } from '../../lib/plan/instance-memory.ts';
 import { planBackend } from '../../lib/plan/plan-backend.ts';
 import { policy } from '../slots/records.ts';
 
@@ -51,14 +53,25 @@ export function draining(endpoint: EndpointAddress): Slot {
 /** Somebody had it once: a table in which nobody ever had a slot says nothing. */
 export const FREE: Slot = { state: 'free', freedAtMs: 1, last: null };
 
+/** Every slot has been in rotation, and nobody was held. */
+export const REMEMBERED: InstanceMemory = { held: [], isVerified: () => true, undeletable: new Set() };
+
+/** The same, with a hold that was seen on an earlier process. */
+export function heldBefore(...held: readonly HeldServer[]): { readonly memory: InstanceMemory } {
+  return { memory: { ...REMEMBERED, held: held.map((one) => ({ ...one, here: false })) } };
+}
+
 export function planOf(
   slots: BackendSlots,
   servers: readonly ObservedServer[],
   differs: Partial<Parameters<typeof planBackend>[2]> = {},
   rules = policy(),
 ): Plan {
-  const able = capabilitiesOf('3.0.11');
-  const observation = { servers: byName(servers), heldBefore: [], sessions: new Map(), able, ...differs };
+  const able = capabilitiesOf('3.2.26');
+  const observation = {
+    ...{ servers: byName(servers), memory: REMEMBERED, sessions: new Map(), able, skips: new Set<string>() },
+    ...differs,
+  };
   return planBackend(rules, slots, observation);
 }
 

@@ -83,9 +83,9 @@ describe('a deliberately broken rule is caught within a hundred seeds', { timeou
   });
 
   test('3: a plan that does not know the mark of our own work', async () => {
-    type Judge = typeof import('../../lib/plan/judge-slot.ts');
-    replace<Judge>('../../lib/plan/judge-slot.ts', ({ judgeSlot }) => ({
-      judgeSlot: (slot, seen, rules, memory) => judgeSlot(slot, { ...seen, weight: 0 }, rules, memory),
+    type Judge = typeof import('../../lib/plan/hold-of.ts');
+    replace<Judge>('../../lib/plan/hold-of.ts', ({ holdOf }) => ({
+      holdOf: (slot, seen, ...rest) => holdOf(slot, { ...seen, weight: 0 }, ...rest),
     }));
     const objects = await firstToObject(3);
     expect(objects.alone).toContain('operators-hand');
@@ -184,7 +184,10 @@ describe('a deliberately broken rule is caught within a hundred seeds', { timeou
   });
 
   test('1, on an instance: the last server goes although nobody came', async () => {
-    replacePlans((stages) => stages.map((stage) => ({ ...stage, phase: 'make' })));
+    type Last = typeof import('../../lib/plan/last-server.ts');
+    replace<Last>('../../lib/plan/last-server.ts', () => ({
+      keepLastServer: (stages) => ({ stages, problems: [] }),
+    }));
     const objects = await firstToObject(1);
     expect(objects.alone).toContain('never-empty');
     expect(objects.together).not.toEqual([]);

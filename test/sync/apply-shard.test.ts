@@ -7,6 +7,7 @@ import type { RuntimeSession } from '../../lib/runtime-api/runtime-session.ts';
 import { slotTableKey } from '../../lib/store/keys.ts';
 import { encodeSlotTable } from '../../lib/store/slot-table-document.ts';
 import { applyToShard } from '../../lib/sync/apply-shard.ts';
+import { momentNow } from '../../lib/sync/moment.ts';
 import { recallShard, shardOf } from '../../lib/sync/shard-reports.ts';
 import { createMemoryStore } from '../bench/memory-store.ts';
 import { policy } from '../slots/records.ts';
@@ -41,7 +42,7 @@ function bench(onSend: (weights: Map<string, number>) => Promise<void>) {
       return commands.map(() => ({ done: true }));
     },
     readServers: async () => ({ raw: '', servers: shown() }),
-    readInfo: async () => ({ version: '3.0.11', pid: 1, uptimeSeconds: 1 }),
+    readInfo: async () => ({ version: '3.0.11', pid: 1, uptimeSeconds: 1, startedAtSeconds: null }),
     readLevel: async () => 'admin',
     readSessions: async () => new Map(),
     readUsedConnections: async () => new Map(),
@@ -67,9 +68,15 @@ function bench(onSend: (weights: Map<string, number>) => Promise<void>) {
   );
   const publish = (newer: SlotTable) => store.put(slotTableKey('edge'), encodeSlotTable(newer));
   const apply = (older: SlotTable) =>
-    applyToShard(ports, older, { shard, recalling: recallShard(ports, shard) }, pLimit(1), {
-      snapshots: 'when-due',
-    });
+    applyToShard(
+      ports,
+      { table: older, at: momentNow(ports.now) },
+      { shard, recalling: recallShard(ports, shard) },
+      pLimit(1),
+      {
+        snapshots: 'when-due',
+      },
+    );
   return { weights, store, publish, apply };
 }
 

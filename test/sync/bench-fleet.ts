@@ -122,7 +122,7 @@ export async function startBenchFleet(options: BenchOptions): Promise<BenchFleet
   return bench;
 }
 
-/** `websrv1 127.0.3.1:8080 ready 1`, for every server of be_template, in slot order. */
+/** `websrv1 127.0.3.1:8080 ready 1`, for every server of be_template, in slot order; a parked one has no weight that counts. */
 export async function shownBy(haproxy: LocalHaproxy): Promise<string[]> {
   const session = await openSession(
     { scheme: 'unix', path: haproxy.socket },
@@ -130,9 +130,10 @@ export async function shownBy(haproxy: LocalHaproxy): Promise<string[]> {
   );
   try {
     const { servers } = await session.readServers('be_template');
-    return servers.map(
-      ({ server, address, port, admin, weight }) => `${server} ${address}:${port} ${admin} ${weight}`,
-    );
+    return servers.map(({ server, address, port, admin, weight }) => {
+      const parked = admin === 'maint' && address === '0.0.0.0';
+      return `${server} ${address}:${port} ${admin}${parked ? '' : ` ${weight}`}`;
+    });
   } finally {
     await session.close();
   }

@@ -64,7 +64,7 @@ async function wanted({ store }: SyncPorts, fleet: Fleet): Promise<string[]> {
   return (table.backends.be_template?.slots ?? []).map((slot, index) =>
     slot.state === 'serving'
       ? `websrv${index + 1} ${slot.address}:${slot.port} ready ${slot.weight}`
-      : `websrv${index + 1} 0.0.0.0:80 maint 1`,
+      : `websrv${index + 1} 0.0.0.0:80 maint`,
   );
 }
 

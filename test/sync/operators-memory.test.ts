@@ -9,6 +9,7 @@ import { InstanceUnreachable, SessionLost } from '../../lib/runtime-api/errors.t
 import type { RuntimeSession } from '../../lib/runtime-api/runtime-session.ts';
 import type { ObjectStore } from '../../lib/store/object-store.ts';
 import { applyToShard } from '../../lib/sync/apply-shard.ts';
+import { momentNow } from '../../lib/sync/moment.ts';
 import { recallShard, shardOf } from '../../lib/sync/shard-reports.ts';
 
 const instance = { name: 'lb1', address: { scheme: 'tcp', host: 'lb1', port: 9999 } } as const;
@@ -69,6 +70,7 @@ function bench(servers = 1) {
   };
   const lb = {
     pid: 1,
+    startedAtSeconds: 100,
     admin: Array.from({ length: servers }, (): AdminState => 'ready'),
     condition: 'well' as 'well' | 'away' | 'drops',
   };
@@ -81,7 +83,10 @@ function bench(servers = 1) {
       return commands.map(() => ({ done: true }));
     },
     readServers: async () => ({ raw: '', servers: lb.admin.map(shown) }),
-    readInfo: async () => ({ version: '3.0.11', pid: lb.pid, uptimeSeconds: 1 }),
+    readInfo: async () => ({
+      ...{ version: '3.0.11', pid: lb.pid, uptimeSeconds: 1 },
+      startedAtSeconds: lb.startedAtSeconds,
+    }),
     readLevel: async () => 'admin',
     readSessions: async () => new Map(),
     readUsedConnections: async () => new Map(),
@@ -119,13 +124,15 @@ function bench(servers = 1) {
     const options = { snapshots: 'when-due' } as const;
     const shard = shardOf(fleet, 0);
     const recalled = { shard, recalling: recallShard(ports, shard) };
-    return (await applyToShard(ports, table, recalled, pLimit(1), options))[0]?.report;
+    return (await applyToShard(ports, { table, at: momentNow(ports.now) }, recalled, pLimit(1), options))[0]
+      ?.report;
   };
   return { lb, pass };
 }
 
 test('a hold that its operator ended is not restored on the same process after nobody could reach it', async () => {
   const { lb, pass } = bench();
+  await pass();
   lb.admin = ['drain'];
   await pass();
   lb.condition = 'away';
@@ -138,6 +145,7 @@ test('a hold that its operator ended is not restored on the same process after n
 
 test('the only server, held on a process that is gone, is held on the next one', async () => {
   const { lb, pass } = bench();
+  await pass();
   lb.admin = ['maint'];
   await pass();
   Object.assign(lb, { pid: 2, admin: ['ready'] });
@@ -148,6 +156,7 @@ test('the only server, held on a process that is gone, is held on the next one',
 
 test('a hold that could not be restored is restored by a later pass', async () => {
   const { lb, pass } = bench();
+  await pass();
   lb.admin = ['drain'];
   await pass();
   Object.assign(lb, { pid: 2, admin: ['ready'], condition: 'drops' });
@@ -160,12 +169,24 @@ test('a hold that could not be restored is restored by a later pass', async () =
 
 test('a hold that waits to be restored does not bind a server that was put back on the present process', async () => {
   const { lb, pass } = bench(2);
+  await pass();
   lb.admin[0] = 'drain';
   await pass();
   // The new process has forgotten the first hold, and its operator makes a second one before it can be restored.
   Object.assign(lb, { pid: 2, admin: ['ready', 'drain'], condition: 'drops' });
   await pass();
   Object.assign(lb, { admin: ['ready', 'ready'], condition: 'well' });
+
+  expect((await pass())?.operatorHeld.map(({ slot }) => slot)).toEqual(['srv1']);
+  expect(lb.admin).toEqual(['drain', 'ready']);
+});
+
+test('in a container, where every process is pid 1, a hold is restored after a restart', async () => {
+  const { lb, pass } = bench(2);
+  await pass();
+  lb.admin[0] = 'drain';
+  await pass();
+  Object.assign(lb, { startedAtSeconds: 200, admin: ['ready', 'ready'] });
 
   expect((await pass())?.operatorHeld.map(({ slot }) => slot)).toEqual(['srv1']);
   expect(lb.admin).toEqual(['drain', 'ready']);

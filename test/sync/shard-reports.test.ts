@@ -8,7 +8,13 @@ import { reportKey, shardReportsKey } from '../../lib/store/keys.ts';
 import type { ObjectStore } from '../../lib/store/object-store.ts';
 import { decodeShardReports, encodeReport } from '../../lib/store/report-document.ts';
 import type { SyncEvent } from '../../lib/sync/ports.ts';
-import { keepReports, recallShard, shardOf, shardsOf } from '../../lib/sync/shard-reports.ts';
+import {
+  keepReports,
+  recallShard,
+  type ShardMemory,
+  shardOf,
+  shardsOf,
+} from '../../lib/sync/shard-reports.ts';
 import { createMemoryStore } from '../bench/memory-store.ts';
 
 const SHARD = 3;
@@ -68,15 +74,19 @@ function bench(fleet = fleetOf(NAMES)) {
     log: ({ error }: SyncEvent) => void failures.push(String(error)),
   };
   const shard = shardOf(fleet, 0);
+  /** What a pass found that began with `memory`, which is read again at its end where `latest` is given. */
+  const keep = async (memory: ShardMemory, reports: readonly InstanceReport[], latest = memory) => {
+    const findings = reports.map((report) => ({ report, remembered: memory.of(report.instance).report }));
+    await keepReports(ports, shard, latest, findings, WHEN_DUE);
+  };
   const pass = async (...reports: readonly InstanceReport[]) => {
-    const memory = await recallShard(ports, shard);
-    await keepReports(ports, shard, memory, reports, WHEN_DUE);
+    await keep(await recallShard(ports, shard), reports);
   };
   const kept = async () => {
     const stored = await store.get(shardReportsKey('edge', 0));
     return stored === null ? [] : decodeShardReports('k', stored.body).reports;
   };
-  return { store, failures, ports, shard, pass, kept };
+  return { store, failures, ports, shard, keep, pass, kept };
 }
 
 test('every instance is in one shard, in order', () => {
@@ -114,71 +124,71 @@ test('what is new about an instance is in its own report, too', async () => {
   expect((await store.get(reportKey('edge', 'lb2')))?.body).toContain('it is away');
 });
 
-test('of two passes at once, for each instance the one that looked at it later counts', async () => {
-  const { ports, shard, kept } = bench();
-  const early = await recallShard(ports, shard);
-  const late = await recallShard(ports, shard);
-  const now = NAMES.map((name) => report(name, { pid: 8, observedAtMs: 2_000 }));
-  await keepReports(ports, shard, late, now, WHEN_DUE);
-  const before = [report('lb1', { observedAtMs: 1_500 }), report('lb2', { observedAtMs: 2_500, pid: 9 })];
-  await keepReports(ports, shard, early, before, WHEN_DUE);
-  expect((await kept()).map(({ pid }) => pid)).toEqual([8, 9, 8]);
+test('of two passes at once, for each instance the one with the newer table counts, whatever their clocks say', async () => {
+  const { ports, shard, keep, kept } = bench();
+  const [one, other] = [await recallShard(ports, shard), await recallShard(ports, shard)];
+  await keep(one, [report('lb1', { generation: 3, observedAtMs: 9_000 }), report('lb2', { generation: 3 })]);
+  await keep(other, [
+    report('lb1', { generation: 4 }),
+    report('lb2', { generation: 2, observedAtMs: 9_000 }),
+  ]);
+  expect((await kept()).map(({ generation }) => generation)).toEqual([4, 3]);
+});
+
+test('of two passes at once with one table, the one that could read the instance counts, and of two the one that is not done', async () => {
+  const { ports, shard, keep, kept } = bench();
+  const [one, other] = [await recallShard(ports, shard), await recallShard(ports, shard)];
+  const away = { pid: null, converged: false, reason: 'it is away' };
+  const lagging = { converged: false, reason: 'it is busy' };
+  await keep(one, [report('lb1'), report('lb2', away), report('lb3', lagging)]);
+  await keep(other, [report('lb1', away), report('lb2'), report('lb3')]);
+  expect((await kept()).map(({ reason }) => reason)).toEqual([null, null, 'it is busy']);
 });
 
 test('a pass that could not reach an instance forgets nothing of what another one saw there', async () => {
-  const { ports, shard, kept } = bench();
-  const [early, late] = [await recallShard(ports, shard), await recallShard(ports, shard)];
-  await keepReports(ports, shard, early, [report('lb1', { operatorHeld: [HELD] })], WHEN_DUE);
-  const away = { pid: null, converged: false, reason: 'it is away', readAtMs: null };
-  const later = report('lb1', { ...away, observedAtMs: 2_000 });
-  await keepReports(ports, shard, late, [later], WHEN_DUE);
-  expect(await kept()).toMatchObject([{ reason: 'it is away', pid: null, operatorHeld: [HELD] }]);
+  const { ports, shard, keep, kept } = bench();
+  const [one, other] = [await recallShard(ports, shard), await recallShard(ports, shard)];
+  await keep(one, [report('lb1', { operatorHeld: [HELD] })]);
+  await keep(other, [report('lb1', { pid: null, converged: false, reason: 'it is away', readAtMs: null })]);
+  expect(await kept()).toMatchObject([{ operatorHeld: [HELD] }]);
 });
 
 test('a pass that could not reach an instance does not bring back what others saw put back', async () => {
-  const { ports, shard, pass, kept } = bench();
+  const { ports, shard, keep, pass, kept } = bench();
   await pass(report('lb1', { operatorHeld: [HELD] }));
   const early = await recallShard(ports, shard);
   await pass(report('lb1', { observedAtMs: 1_500 }));
   const away = { pid: null, converged: false, reason: 'it is away' };
-  await pass(report('lb1', { ...away, readAtMs: 1_500, observedAtMs: 2_500 }));
-  const held = { operatorHeld: [HELD], readAtMs: 1_000 };
-  const remembered = report('lb1', { ...away, ...held, observedAtMs: 2_000 });
-  await keepReports(ports, shard, early, [remembered], WHEN_DUE);
-  expect(await kept()).toMatchObject([{ observedAtMs: 2_500, operatorHeld: [] }]);
+  await keep(early, [report('lb1', { ...away, operatorHeld: [HELD] })]);
+  expect(await kept()).toMatchObject([{ operatorHeld: [] }]);
 });
 
-test('who began first and ends last does not forget what another one saw before the instance went away', async () => {
-  const { ports, shard, pass, kept } = bench();
+test('who began first and ends last does not forget what another one saw', async () => {
+  const { ports, shard, keep, pass, kept } = bench();
   await pass(report('lb1'));
   const early = await recallShard(ports, shard);
-  await pass(report('lb1', { operatorHeld: [HELD], observedAtMs: 2_000 }));
-  const away = { pid: null, converged: false, reason: 'it is away', operatorHeld: [HELD], readAtMs: 2_000 };
-  await pass(report('lb1', { ...away, observedAtMs: 2_500 }));
-  await keepReports(ports, shard, early, [report('lb1', { generation: 2, observedAtMs: 1_500 })], WHEN_DUE);
-  expect(await kept()).toMatchObject([{ pid: null, operatorHeld: [HELD] }]);
+  await pass(report('lb1', { operatorHeld: [HELD] }));
+  await keep(early, [report('lb1', { generation: 2 })]);
+  expect(await kept()).toMatchObject([{ generation: 2, operatorHeld: [HELD] }]);
 });
 
-test('who read first and recalled last does not forget what another one saw before the instance went away', async () => {
-  const { ports, shard, pass, kept } = bench();
+test('who read an instance before he read the reports again does not forget what another one saw in between', async () => {
+  const { ports, shard, keep, pass, kept } = bench();
   await pass(report('lb1'));
-  await pass(report('lb1', { operatorHeld: [HELD], observedAtMs: 2_000 }));
-  const away = { pid: null, converged: false, reason: 'it is away', operatorHeld: [HELD], readAtMs: 2_000 };
-  await pass(report('lb1', { ...away, observedAtMs: 2_500 }));
-  const recalledLast = await recallShard(ports, shard);
-  await keepReports(ports, shard, recalledLast, [report('lb1', { observedAtMs: 1_500 })], WHEN_DUE);
-  expect(await kept()).toMatchObject([{ pid: null, operatorHeld: [HELD] }]);
+  const early = await recallShard(ports, shard);
+  await pass(report('lb1', { operatorHeld: [HELD] }));
+  await keep(early, [report('lb1', { generation: 2 })], await recallShard(ports, shard));
+  expect(await kept()).toMatchObject([{ generation: 2, operatorHeld: [HELD] }]);
 });
 
 test('what was held on a former process is not forgotten by who saw the new one and had not heard of it', async () => {
-  const { ports, shard, pass, kept } = bench();
+  const { ports, shard, keep, pass, kept } = bench();
   await pass(report('lb1'));
   const unaware = await recallShard(ports, shard);
-  await pass(report('lb1', { operatorHeld: [HELD], observedAtMs: 1_500 }));
-  const onNew = report('lb1', { pid: 8, observedAtMs: 2_000 });
-  await keepReports(ports, shard, unaware, [onNew], WHEN_DUE);
+  await pass(report('lb1', { operatorHeld: [HELD] }));
+  await keep(unaware, [report('lb1', { pid: 8 })]);
   expect(await kept()).toMatchObject([{ pid: 8, operatorHeld: [HELD] }]);
-  await pass(report('lb1', { pid: 8, observedAtMs: 3_000 }));
+  await pass(report('lb1', { pid: 8 }));
   expect(await kept()).toMatchObject([{ pid: 8, operatorHeld: [] }]);
 });
 
@@ -217,7 +227,7 @@ test('a store that fails is told about, and the pass goes on', async () => {
   };
   const ports = { store: broken, log: (event: object) => void failures.push(JSON.stringify(event)) };
   const memory = await recallShard(ports, shard);
-  await keepReports(ports, shard, memory, [report('lb1')], WHEN_DUE);
+  await keepReports(ports, shard, memory, [{ report: report('lb1'), remembered: null }], WHEN_DUE);
   expect(failures.join()).toContain('the store is away');
 });
 
@@ -235,6 +245,13 @@ test('with `report_every`, only what is news is written sooner', async () => {
   expect((await kept())[0]?.generation).toBe(7);
   await at(17);
   expect((await kept())[0]?.generation).toBe(17);
+});
+
+test('a report that a fast clock dates an hour ahead does not keep others from being written', async () => {
+  const { pass, kept } = bench(fleetOf(NAMES, 10_000));
+  await pass(report('lb1', { observedAtMs: 3_600_000 }));
+  await pass(report('lb1', { generation: 2, observedAtMs: 2_000 }));
+  expect((await kept())[0]?.generation).toBe(2);
 });
 
 test('a report that could not be read again costs no other instance of the shard its own', async () => {

@@ -16,8 +16,9 @@ export const showInfo: CommandCodec<undefined, InstanceInfo> = {
 
   /**
    * @throws CommandRefused for an answer that has no `Name: value` line.
-   * @throws ReplyNotUnderstood when the version, the process id or the uptime is missing or is none: a version is a
-   *   word of visible ASCII characters, the others are numbers that JavaScript holds exactly.
+   * @throws ReplyNotUnderstood when the version, the process id or the uptime is missing or is none, or the start is
+   *   none (2.2 has none): a version is a word of visible ASCII characters, the others are numbers that JavaScript
+   *   holds exactly.
    */
   read(_asked, reply) {
     const values = new Map<string, string>();
@@ -30,6 +31,7 @@ export const showInfo: CommandCodec<undefined, InstanceInfo> = {
       version: version(values),
       pid: number(values, 'Pid'),
       uptimeSeconds: number(values, 'Uptime_sec'),
+      startedAtSeconds: values.has('Start_time_sec') ? number(values, 'Start_time_sec') : null,
     };
   },
 };

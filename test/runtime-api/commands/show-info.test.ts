@@ -2,11 +2,15 @@ import { expect, test } from 'vitest';
 import { showInfo } from '../../../lib/runtime-api/commands/show-info.ts';
 import { repliesTo } from '../recorded/replies.ts';
 
-test.each(repliesTo('show info'))('version, pid and uptime of HAProxy $release', ({ release, reply }) => {
+test.each(repliesTo('show info'))('version, pid, uptime and start of HAProxy $release', ({
+  release,
+  reply,
+}) => {
   expect(showInfo.read(undefined, reply)).toEqual({
     version: expect.stringMatching(new RegExp(`^${release}\\.\\d+`)),
     pid: expect.any(Number),
     uptimeSeconds: expect.any(Number),
+    startedAtSeconds: release === '2.2' ? null : expect.any(Number),
   });
 });
 

@@ -50,8 +50,14 @@ function compare(
     }
     const held = scene.holds.of(instance.name, backend, name) !== undefined;
     if (held || isAllHeld(scene, instance, backend)) continue;
-    const asWritten = { place: targetOf(line), weight, admin: disabled ? 'maint' : 'ready' };
-    const asRunning = { place: targetOf(seen), weight: seen.weight, admin: adminWord(seen.admin) };
+    // A parked server stays at our mark; the file gives it its real weight.
+    const weightOf = (own: number) => (disabled ? null : own);
+    const asWritten = {
+      place: targetOf(line),
+      weight: weightOf(weight),
+      admin: disabled ? 'maint' : 'ready',
+    };
+    const asRunning = { place: targetOf(seen), weight: weightOf(seen.weight), admin: adminWord(seen.admin) };
     if (JSON.stringify(asWritten) !== JSON.stringify(asRunning))
       violated(`${where}: the file has ${JSON.stringify(asWritten)}, it runs ${JSON.stringify(asRunning)}`);
   }

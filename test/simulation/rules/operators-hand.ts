@@ -1,3 +1,5 @@
+import { slotName, slotsOfBackend } from '../../../lib/model/slot-table.ts';
+import { memoryOf } from '../../../lib/plan/instance-memory.ts';
 import { adminWord, targetOf } from '../haproxy-process.ts';
 import type { Hold, Rule, Scene } from '../rules.ts';
 import { leavesHeld, namedSlots, servingTargets } from './named-slots.ts';
@@ -29,7 +31,7 @@ export const operatorsHand: Rule = {
         if (stays && before.admin === server.admin && before.weight === server.weight) return;
         // What an operator did before is restored as it was planned, whatever he has done since.
         const readTick = leavesHeld(change, session) ? session.firstReadTick : session.read?.tick;
-        const knew = readTick != null && readTick > hold.tick;
+        const knew = readTick != null && readTick > hold.tick && isKnown(scene, hold, session.table);
         if (!knew) {
           // With another real weight it is held all the same.
           const held = stays && before.admin === server.admin && server.weight > 0;
@@ -66,7 +68,25 @@ export const operatorsHand: Rule = {
   },
 };
 
-function stillServes(hold: Hold, table: Scene['published'][number]['table'] | null): boolean {
+/** A word on a server that no report has named held, or seen in rotation, looks like our own unfinished work. */
+function isKnown(scene: Scene, { instance, backend, server }: Hold, table: Table): boolean {
+  const report = scene.reportOf(instance.name);
+  if (report?.operatorHeld.some((one) => one.backend === backend && one.slot === server)) return true;
+  const { isVerified } = memoryOf(report ?? null, { pid: 0, startedAtSeconds: 0, toleranceSeconds: 0 });
+  const slots = table === null ? undefined : slotsOfBackend(table, backend);
+  return (
+    slots?.slots.some(
+      (slot, index) =>
+        slot.state === 'serving' &&
+        slotName(slots, index + 1) === server &&
+        isVerified(backend, index + 1, slot),
+    ) === true
+  );
+}
+
+type Table = Scene['published'][number]['table'] | null;
+
+function stillServes(hold: Hold, table: Table): boolean {
   return servingTargets(table, hold.backend).get(hold.target)?.name === hold.server;
 }
 

@@ -79,6 +79,8 @@ export interface Problem {
 /** `seen`: the server is in that state on the present process; false: it is remembered, and restored where it serves. */
 export interface PlannedHold extends HeldServer {
   readonly seen: boolean;
+  /** When a pass first saw it; milliseconds since 1970. Absent: this plan does, or an earlier release did. */
+  readonly sinceMs?: number;
 }
 
 export interface Plan {

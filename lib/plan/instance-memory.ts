@@ -9,6 +9,8 @@ import type { ServingSlot } from '../model/slot-table.ts';
 export interface RememberedHold extends HeldServer {
   /** It was seen or restored on the process that answers now: if the server is ready there, somebody ended it. */
   readonly here: boolean;
+  /** When a pass first saw it; milliseconds since 1970. Absent: an earlier release did. */
+  readonly sinceMs?: number;
 }
 
 export interface InstanceMemory {

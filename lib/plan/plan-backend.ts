@@ -9,7 +9,7 @@ import { type BackendSlots, isUntouched, type Slot, slotName, stayOf } from '../
 import { missingSlotsProblem } from './explain.ts';
 import { type Growth, grow } from './grow.ts';
 import { type Hold, holdOf, type Remembered } from './hold-of.ts';
-import type { InstanceMemory } from './instance-memory.ts';
+import type { InstanceMemory, RememberedHold } from './instance-memory.ts';
 import { judgeSlot, type SlotRules } from './judge-slot.ts';
 import { keepLastServer } from './last-server.ts';
 import { type Judged, stagesOf } from './stages.ts';
@@ -48,8 +48,9 @@ export function planBackend(
     const growth = grown.get(name) ?? null;
     const seen = servers.get(name) ?? growth?.seen;
     if (seen === undefined) continue;
-    const hold = holdOf(slot, seen, rules, rememberedOf(memory, backend, name, number, slot));
-    if (hold !== null) operatorHeld.push(plannedHold(backend, name, slot, seen, hold));
+    const remembered = rememberedOf(memory, backend, name, number, slot);
+    const hold = holdOf(slot, seen, rules, remembered);
+    if (hold !== null) operatorHeld.push(plannedHold(backend, name, slot, seen, hold, remembered));
     const idle = observation.sessions.get(name) === 0;
     const surplus = isSurplus(policy, number, slot, seen);
     const deletable =
@@ -91,7 +92,7 @@ function rememberedOf(
   name: string,
   number: number,
   slot: Slot,
-): Remembered {
+): Remembered & { readonly held: RememberedHold | null } {
   const tenant = slot.state === 'free' ? slot.last : slot;
   const stay = stayOf(slot);
   const own = held.find(
@@ -105,9 +106,17 @@ function rememberedOf(
   return { held: own ?? null, verified: slot.state === 'serving' && isVerified(backend, number, slot) };
 }
 
-function plannedHold(backend: string, slot: string, of: Slot, seen: ObservedServer, hold: Hold): PlannedHold {
+function plannedHold(
+  backend: string,
+  slot: string,
+  of: Slot,
+  seen: ObservedServer,
+  hold: Hold,
+  { held }: { readonly held: RememberedHold | null },
+): PlannedHold {
   const { address, port } = (of.state === 'free' ? of.last : of) ?? seen;
-  return { backend, slot, address, port, servingSinceMs: stayOf(of) ?? 0, ...hold };
+  const since = held?.sinceMs === undefined ? {} : { sinceMs: held.sinceMs };
+  return { backend, slot, address, port, servingSinceMs: stayOf(of) ?? 0, ...since, ...hold };
 }
 
 function surplusNote(count: number, { backend }: BackendPolicy, able: Capabilities): string {

@@ -38,6 +38,8 @@ export interface InstanceStatus {
   /** ISO 8601, UTC; null: never. */
   readonly observedAt: string | null;
   readonly missingSlots: readonly string[];
+  /** What is as it should be and still worth knowing, each a sentence. */
+  readonly notes: readonly string[];
   /** When the last generation it has was first read back from it; ISO 8601, UTC; null: never. */
   readonly appliedAt: string | null;
   /** From the last event until what it announced was read back here; null: none was yet. */
@@ -50,6 +52,10 @@ export interface HeldServer {
   readonly state: Exclude<AdminState, 'ready'>;
   readonly address: string;
   readonly port: number;
+  /** When a pass first saw it; ISO 8601, UTC. Null: an earlier release did. */
+  readonly since: string | null;
+  /** The same in milliseconds since 1970. */
+  readonly sinceMs?: number;
 }
 
 export interface FleetStatus {
@@ -96,7 +102,11 @@ export async function fleetStatus(store: ObjectStore, configured: Fleet): Promis
   const shards = shardsOf(fleet);
   const reports = (await Promise.all(shards.map((shard) => limit(() => lastReports(store, shard))))).flat();
   const held = reports.flatMap(({ report }) =>
-    (report?.operatorHeld ?? []).map((one) => ({ instance: report?.instance ?? '', ...one })),
+    (report?.operatorHeld ?? []).map((one) => ({
+      instance: report?.instance ?? '',
+      ...one,
+      since: one.sinceMs === undefined ? null : isoTime(one.sinceMs),
+    })),
   );
   const instances = reports.map((one) => [one.name, instanceStatus(one, generation)] as const);
   return {
@@ -171,6 +181,7 @@ function instanceStatus({ report, why }: LastReport, generation: number): Instan
       version: null,
       observedAt: null,
       missingSlots: [],
+      notes: [],
       appliedAt: null,
       propagationMs: null,
     };
@@ -186,6 +197,7 @@ function instanceStatus({ report, why }: LastReport, generation: number): Instan
     version: report.haproxy,
     observedAt: isoTime(report.observedAtMs),
     missingSlots: report.missingSlots,
+    notes: report.notes ?? [],
     appliedAt: report.applied === null ? null : isoTime(report.applied.atMs),
     propagationMs: report.propagation?.ms ?? null,
   };

@@ -3,7 +3,7 @@
 import { endpointKey, type Refusal } from '../../model/endpoint.ts';
 import type { BackendPolicy } from '../../model/fleet.ts';
 import type { InstanceRefusal } from '../../model/found-instance.ts';
-import type { BackendStatus, UnlistedBackend } from '../../sync/backend-status.ts';
+import { type BackendStatus, isoTime, type UnlistedBackend } from '../../sync/backend-status.ts';
 import type { ConsulFailure } from '../../sync/read-endpoints.ts';
 import { bad, notable } from './colours.ts';
 import { some, toTheSecond } from './words.ts';
@@ -120,10 +120,14 @@ export function consulLines(
 
 /** Servers that an operator put in drain or maint, in one line for each backend and state. */
 export function heldLines(
-  held: readonly { instance: string; backend: string; slot: string; state: string }[],
+  held: readonly { instance: string; backend: string; slot: string; state: string; sinceMs?: number }[],
 ): string[] {
   const groups = Map.groupBy(held, ({ backend, slot, state }) => `${backend}/${slot} in ${state}`);
-  const lines = [...groups].map(([what, ofIt]) => `${what} on ${some(ofIt.map(({ instance }) => instance))}`);
+  const lines = [...groups].map(([what, ofIt]) => {
+    const firstMs = Math.min(...ofIt.map(({ sinceMs = Number.POSITIVE_INFINITY }) => sinceMs));
+    const since = Number.isFinite(firstMs) ? `, since ${toTheSecond(isoTime(firstMs))}` : '';
+    return `${what} on ${some(ofIt.map(({ instance }) => instance))}${since}`;
+  });
   return cut(lines).map((line) => `  ${notable('held by an operator')}  ${line}`);
 }
 

@@ -2,7 +2,7 @@
 
 import type { FleetStatus } from '../../sync/status.ts';
 import { decisionLines, heldLines, refusedLines, unlistedLines, withheldLines } from './backends.ts';
-import { bad, good, strong } from './colours.ts';
+import { bad, good, notable, strong } from './colours.ts';
 import { columns } from './columns.ts';
 import { counted, toTheSecond } from './words.ts';
 
@@ -48,6 +48,9 @@ export function statusText(
     ...decisionLines(backends, status.configurationWithheld),
     ...unlistedLines(status.unlisted),
     ...heldLines(held),
+    ...Object.entries(instances).flatMap(([instance, { notes }]) =>
+      notes.map((note) => `  ${notable('note')}      ${instance}: ${note}`),
+    ),
   ];
 }
 

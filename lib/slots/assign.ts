@@ -13,7 +13,7 @@
  * | draining               | ready                     | serves again, in the same slot                        |
  * | draining               | critical                  | free at once                                          |
  * | free, last had it      | ready                     | serves again, in the same slot                        |
- * | no slot                | ready                     | the slot that has been free longest; else the table grows |
+ * | no slot                | ready                     | the slot that has been free longest, its last tenant deregistered; else the table grows |
  *
  * Same input, same table: neither the order of the endpoints nor the number of passes in between matters.
  */
@@ -123,10 +123,17 @@ function place(
     waiting.delete(key);
   }
 
-  grow(slots, waiting.size + policy.spare);
+  // Who is registered, though not ready, finds his slot again: an operator may hold its server.
+  const kept = slots.filter(isKept).length;
+  grow(slots, waiting.size + (waiting.size > 0 ? Math.max(policy.spare, kept) : policy.spare));
   const free = slots
-    .flatMap((slot, index) => (slot.state === 'free' ? [{ index, freedAtMs: slot.freedAtMs }] : []))
-    .sort((one, other) => one.freedAtMs - other.freedAtMs || one.index - other.index);
+    .flatMap((slot, index) => (slot.state === 'free' ? [{ slot, index, freedAtMs: slot.freedAtMs }] : []))
+    .sort(
+      (one, other) =>
+        Number(isKept(one.slot)) - Number(isKept(other.slot)) ||
+        one.freedAtMs - other.freedAtMs ||
+        one.index - other.index,
+    );
   const unplaced: Endpoint[] = [];
   for (const [nth, endpoint] of [...waiting.values()].entries()) {
     const index = free[nth]?.index;
@@ -134,6 +141,11 @@ function place(
     else slots[index] = serving(endpoint, policy, nowMs);
   }
   return unplaced;
+}
+
+/** Free, and yet its last tenant is registered still. */
+function isKept(slot: Slot): boolean {
+  return slot.state === 'free' && slot.registeredSinceMs !== undefined;
 }
 
 /** Makes `wanted` slots free. Growth comes in steps, because each one asks every load balancer for a reload. */

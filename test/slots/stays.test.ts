@@ -48,3 +48,16 @@ test('a slot that serves on keeps the generation in which it came, and nothing n
   expect(first?.slots[0]).toMatchObject({ sinceGeneration: 1 });
   expect(second).toBe(first);
 });
+
+test('the slot of who is registered and not ready is given to nobody else: the table grows instead', () => {
+  const others = [3, 4, 5].map((number) => endpoint(number));
+  const tables = history(
+    reading([E1, E2]),
+    reading([E2], { leaving: critical }),
+    reading([E2, ...others], { leaving: critical }),
+    reading([E1, E2, ...others]),
+  );
+  expect(tables[2]?.slots[0]).toMatchObject({ state: 'free', last: { address: E1.address } });
+  expect(tables[2]?.slots.length).toBeGreaterThan(RULES.slots);
+  expect(tables[3]?.slots[0]).toMatchObject({ state: 'serving', address: E1.address });
+});

@@ -35,7 +35,7 @@ export function isInRotation({ admin, weight }: ObservedServer): boolean {
   return admin === 'ready' && weight > 0;
 }
 
-/** The first slot in which two lists differ, in words; null when they are equal in addr, port, state and weight. */
+/** The first slot in which two lists differ, in words; null when they are equal in addr, port, state and weight; a parked one has none. */
 export function firstDifference(
   one: readonly ObservedServer[],
   other: readonly ObservedServer[],
@@ -49,7 +49,9 @@ export function firstDifference(
 }
 
 function describe({ server, address, port, admin, weight }: ObservedServer): string {
-  return `${server} ${address}:${port} ${admin} weight ${weight}`;
+  // A parked server stays at weight 0, our mark; the file gives it its real weight.
+  const parked = admin === 'maint' && address === '0.0.0.0';
+  return `${server} ${address}:${port} ${admin}${parked ? '' : ` weight ${weight}`}`;
 }
 
 export interface PublishedFile {

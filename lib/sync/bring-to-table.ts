@@ -73,7 +73,7 @@ export async function bringToTable(bringing: Bringing): Promise<Progress> {
     const stage = progress.plan.stages[0];
     if (stage === undefined && !work.waits) return progress;
     const recent = await knowledge.recent();
-    if (recent.table.generation !== known.table.generation || isOld(look, now)) {
+    if (recent !== known || isOld(look, now)) {
       known = recent;
       look = await lookAgain(session, known.table, now, look);
       continue;

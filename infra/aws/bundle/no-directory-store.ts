@@ -1,0 +1,11 @@
+/**
+ * Stands in for lib/store/directory-store.ts in the bundles: a function's folder is another one in each sandbox and soon
+ * gone, so no store can be there. (The store, its lock and Node.js's SQLite are 8 kB and a module to load.)
+ */
+
+/** @throws Error always: what to write into hitless.yml. */
+export function createDirectoryStore(path: string): never {
+  throw new Error(
+    `store: file:${path} is for one machine; functions keep a fleet in store: s3://BUCKET/PREFIX`,
+  );
+}

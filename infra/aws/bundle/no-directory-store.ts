@@ -1,6 +1,6 @@
 /**
  * Stands in for lib/store/directory-store.ts in the bundles: a function's folder is another one in each sandbox and soon
- * gone, so no store can be there. (The store, its lock and Node.js's SQLite are 8 kB and a module to load.)
+ * gone, so no store can be there. (The store and its lock are 8 kB.)
  */
 
 /** @throws Error always: what to write into hitless.yml. */

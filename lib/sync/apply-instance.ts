@@ -1,23 +1,18 @@
 /** Steps two to four of a pass, for one instance: read, plan, carry out, read back, snapshot. Never throws. */
 
-import { createHash } from 'node:crypto';
 import type { Fleet, Instance } from '../model/fleet.ts';
-import type { ObservedServer } from '../model/observed.ts';
-import type { Change, PlannedHold, Problem } from '../model/plan.ts';
-import type { InstanceReport, OperatorHeld } from '../model/report.ts';
-import { verifiedSlots } from '../plan/verified-slots.ts';
-import type { ServersState } from '../runtime-api/runtime-session.ts';
-import { stateSnapshotKey } from '../store/keys.ts';
+import type { Change, Problem } from '../model/plan.ts';
+import type { InstanceReport } from '../model/report.ts';
 import { bringToTable, type Progress } from './bring-to-table.ts';
+import { keepSnapshot, type Snapshots } from './keep-snapshot.ts';
 import type { Knowledge, Known } from './knowledge.ts';
-import { type Look, memoryAt } from './look.ts';
 import type { SyncPorts } from './ports.ts';
 import { reach } from './reach.ts';
 import { propagationMs } from './trail.ts';
+import { nothingNew, whatWasSeen } from './what-was-seen.ts';
 
 export interface ApplyOptions {
-  /** `always`, or `when-due`: when it changed, and at most once in the fleet's `snapshot_every`. */
-  readonly snapshots: 'always' | 'when-due';
+  readonly snapshots: Snapshots;
   /** Ends the work on every instance: the invocation's own deadline. */
   readonly signal?: AbortSignal;
   /** For an event, so that the next one may be waiting; absent: for a reconcile. */
@@ -52,7 +47,7 @@ export async function applyInstance(
   const { table, last, look } = known;
   const memory = last.report;
   const state = failure === null && look !== null ? look.state : null;
-  const snapshot = await keepSnapshot(ports, fleet, instance, options, memory, state);
+  const snapshot = await keepSnapshot(ports, fleet, instance, options.snapshots, memory, state);
   const problems = [...known.problems, ...(failure === null ? [] : [failure])];
   const reason = reasonOf([...problems, ...snapshot.problems]);
   const newly = reason === null && memory?.applied?.generation !== table.generation;
@@ -81,52 +76,6 @@ export async function applyInstance(
   return {
     ...{ report, remembered: memory, changes: known.changes, problems, tookMs },
     propagationMs: tookUntilAppliedMs,
-  };
-}
-
-type Seen = Pick<InstanceReport, 'pid' | 'haproxy' | 'readAtMs' | 'operatorHeld' | 'missingSlots'> &
-  Partial<Pick<InstanceReport, 'startedAtSeconds' | 'verified' | 'undeletable' | 'notes'>>;
-
-/** Of an instance that could not be asked: what was known of it before. */
-function nothingNew(memory: InstanceReport | null): Seen {
-  const { haproxy = null, readAtMs = null, operatorHeld = [], missingSlots = [] } = memory ?? {};
-  const verified = memory?.verified;
-  return { pid: null, haproxy, readAtMs, operatorHeld, missingSlots, ...(verified && { verified }) };
-}
-
-function whatWasSeen(progress: Progress, observedAtMs: number): Seen {
-  const { look, plan, table, last } = progress;
-  const memory = memoryAt(look, last);
-  const { pid, startedAtSeconds } = look.process;
-  const notes = plan.notes.length === 0 ? {} : { notes: plan.notes };
-  const undeletable = [...new Set([...memory.undeletable, ...progress.undeletable])];
-  return {
-    ...{ pid, startedAtSeconds, haproxy: look.info.version, readAtMs: look.readAtMs },
-    operatorHeld: plan.operatorHeld.map((held) => heldNow(held, look, last.report, observedAtMs)),
-    missingSlots: progress.missingSlots,
-    verified: verifiedSlots(table, look.state.servers, memory),
-    ...(undeletable.length > 0 && { undeletable }),
-    ...notes,
-  };
-}
-
-/** What is remembered and not seen is held on the process on which it was seen last: the next one is to have it, too. */
-function heldNow(
-  { seen, ...held }: PlannedHold,
-  { process }: Look,
-  memory: InstanceReport | null,
-  observedAtMs: number,
-): OperatorHeld {
-  const before = memory?.operatorHeld.find(
-    (one) =>
-      one.backend === held.backend && one.slot === held.slot && one.servingSinceMs === held.servingSinceMs,
-  );
-  const sinceMs = before === undefined ? observedAtMs : before.sinceMs;
-  const { pid, startedAtSeconds } = seen || before === undefined ? process : before;
-  return {
-    ...{ ...held, pid },
-    ...(startedAtSeconds !== undefined && { startedAtSeconds }),
-    ...(sinceMs !== undefined && { sinceMs }),
   };
 }
 
@@ -197,46 +146,6 @@ function reasonOf(problems: readonly Problem[]): string | null {
   const [first, ...rest] = sentences;
   if (first === undefined) return null;
   return rest.length === 0 ? first : `${first} (and ${rest.length} more)`;
-}
-
-interface KeptSnapshot {
-  readonly kept: InstanceReport['snapshot'];
-  readonly problems: readonly Problem[];
-}
-
-async function keepSnapshot(
-  ports: SyncPorts,
-  fleet: Fleet,
-  instance: Instance,
-  { snapshots }: ApplyOptions,
-  memory: InstanceReport | null,
-  state: ServersState | null,
-): Promise<KeptSnapshot> {
-  const last = memory?.snapshot ?? null;
-  if (state === null) return { kept: last, problems: [] };
-  const nowMs = ports.now();
-  // One that a fast clock dates in the future is due.
-  const ageMs = last === null ? Number.POSITIVE_INFINITY : nowMs - last.atMs;
-  const tooSoon = ageMs >= 0 && ageMs < fleet.snapshotEveryMs;
-  if (snapshots === 'when-due' && tooSoon) return { kept: last, problems: [] };
-  const digest = digestOf(state.servers);
-  if (snapshots === 'when-due' && digest === last?.digest) return { kept: last, problems: [] };
-  try {
-    await ports.store.put(stateSnapshotKey(fleet.name, instance.name), state.raw);
-    return { kept: { digest, atMs: nowMs }, problems: [] };
-  } catch (failed) {
-    const reason = failed instanceof Error ? failed.message : String(failed);
-    return { kept: last, problems: [{ backend: '', slot: null, reason }] };
-  }
-}
-
-/** Over what an administrator decides: HAProxy's own checks and counters change all the time. */
-function digestOf(servers: readonly ObservedServer[]): string {
-  const lines = servers.map(
-    ({ backend, server, address, port, adminMask, weight }) =>
-      `${backend} ${server} ${address} ${port} ${adminMask} ${weight}`,
-  );
-  return createHash('sha256').update(lines.join('\n')).digest('hex');
 }
 
 function tell(

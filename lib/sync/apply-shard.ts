@@ -7,8 +7,8 @@ import { momentNow } from './moment.ts';
 import type { SyncPorts } from './ports.ts';
 import { keepReports, recallShard, type Shard, type ShardMemory } from './shard-reports.ts';
 
-/** Whoever publishes more often while we apply finishes the work himself. */
-const MOST_TABLES = 3;
+/** Whoever publishes or reports more often while we apply finishes the work himself. */
+const MOST_TIMES = 3;
 
 export interface RecalledShard {
   readonly shard: Shard;
@@ -21,7 +21,8 @@ export interface RecalledShard {
  *
  * Somebody else may publish a newer table and apply it while we still send what the older one asks for (a `sync` on
  * the command line beside the worker: the queue itself has one pass of a fleet or shard at a time). So whoever sent
- * something looks at the table again before he ends, and brings his instances to the newer one.
+ * something looks at the table again before he ends, and brings his instances to the newer one. And whoever finds other
+ * holds reported than he has seen looks at the instances again: what is reported last was then seen last.
  *
  * @param limit of connections at the same time.
  */
@@ -33,16 +34,18 @@ export async function applyToShard(
   options: ApplyOptions,
 ): Promise<readonly Applied[]> {
   let knowledge = knowledgeOf(ports, shard, begin, recalling);
-  let applied = await applyOnce(ports, shard, knowledge, limit, options);
-  for (let tables = 1; tables < MOST_TABLES; tables += 1) {
+  let { applied, isContested } = await applyOnce(ports, shard, knowledge, limit, options);
+  for (let times = 1; times < MOST_TIMES; times += 1) {
     const sent = applied.filter(({ report }) => report.commands > 0);
-    if (sent.length === 0 || options.signal?.aborted === true) break;
+    if ((sent.length === 0 && !isContested) || options.signal?.aborted === true) break;
     const newest = await knowledge.since(momentNow(ports.now));
-    if (sent.every(({ report }) => report.generation >= newest.table.generation)) break;
+    const isNewest = sent.every(({ report }) => report.generation >= newest.table.generation);
+    if (isNewest && !isContested) break;
     const before = applied;
     knowledge = knowledgeOf(ports, shard, newest, recallShard(ports, shard));
     const after = await applyOnce(ports, shard, knowledge, limit, options);
-    applied = after.map((later, index) => together(before[index], later));
+    applied = after.applied.map((later, index) => together(before[index], later));
+    isContested = after.isContested;
   }
   return applied;
 }
@@ -53,7 +56,7 @@ async function applyOnce(
   knowledge: Knowledge,
   limit: LimitFunction,
   options: ApplyOptions,
-): Promise<readonly Applied[]> {
+): Promise<{ readonly applied: readonly Applied[]; readonly isContested: boolean }> {
   const { fleet, instances } = shard;
   const applied = await Promise.all(
     instances.map((instance) =>
@@ -65,6 +68,7 @@ async function applyOnce(
     ),
   );
   const { memory } = await knowledge.current();
-  await keepReports(ports, shard, memory, applied, { all: options.snapshots === 'always' });
-  return applied;
+  const all = options.snapshots === 'always';
+  const isContested = await keepReports(ports, shard, memory, applied, { all });
+  return { applied, isContested };
 }

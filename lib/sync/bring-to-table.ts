@@ -14,6 +14,7 @@ import { endpointKey } from '../model/endpoint.ts';
 import type { Fleet, Instance } from '../model/fleet.ts';
 import type { Change, Plan, Problem, Stage, Step } from '../model/plan.ts';
 import type { SlotTable } from '../model/slot-table.ts';
+import type { RememberedHold } from '../plan/instance-memory.ts';
 import type { RuntimeSession } from '../runtime-api/runtime-session.ts';
 import { BySlot, type SlotPlace } from './by-slot.ts';
 import { slotsInUse, waitForRequests } from './former-connections.ts';
@@ -108,6 +109,8 @@ class Work {
   readonly #left = new BySlot<Problem | null>();
   readonly #busy: Step[] = [];
   readonly #waited = new BySlot<true>();
+  /** Holds that were seen, and did not end since. */
+  #found: readonly RememberedHold[] = [];
   #haproxy = '';
   #commands = 0;
   #differences = 0;
@@ -128,9 +131,13 @@ class Work {
     const last = memory.of(instance.name);
     this.#haproxy = look.info.version;
     const busy = new Set(this.#busy.map(({ backend, slot }) => `${backend}/${slot}`));
-    const plan = planFrom(fleet, table, look, last, (backend, slot) => {
-      return this.#left.has({ backend, slot }) || busy.has(`${backend}/${slot}`);
-    });
+    const skips = (backend: string, slot: string) =>
+      this.#left.has({ backend, slot }) || busy.has(`${backend}/${slot}`);
+    const plan = planFrom(fleet, table, look, last, { skips, found: this.#found });
+    const found = new Set(this.#found.map(nameOf));
+    this.#found = plan.operatorHeld
+      .filter((held) => held.seen || found.has(nameOf(held)))
+      .map((held) => ({ ...held, here: true }));
     for (const change of plan.changes) {
       const key = `${change.backend}/${change.slot} ${endpointKey(change.endpoint)}`;
       if (!this.#changes.has(key)) this.#changes.set(key, change);

@@ -7,7 +7,12 @@ import type { InstanceInfo, ObservedServer } from '../model/observed.ts';
 import type { Plan } from '../model/plan.ts';
 import { processOf, type ShownProcess } from '../model/process.ts';
 import { type SlotTable, slotName } from '../model/slot-table.ts';
-import { type InstanceMemory, memoryOf, UNKNOWN_MEMORY } from '../plan/instance-memory.ts';
+import {
+  type InstanceMemory,
+  memoryOf,
+  type RememberedHold,
+  UNKNOWN_MEMORY,
+} from '../plan/instance-memory.ts';
 import { type Observation, planInstance } from '../plan/plan-instance.ts';
 import type { RuntimeSession, ServersState } from '../runtime-api/runtime-session.ts';
 import { observedBySlot } from './by-slot.ts';
@@ -75,20 +80,29 @@ export function memoryAt({ process }: Look, { known, report }: LastReport): Inst
   return known ? memoryOf(report, process) : UNKNOWN_MEMORY;
 }
 
+/** What a pass knows beside the last report. */
+export interface Meanwhile {
+  readonly skips: NonNullable<Observation['skips']>;
+  /** Holds that it saw itself, on the process that answers: its own work may have hidden them since. */
+  readonly found: readonly RememberedHold[];
+}
+
 export function planFrom(
   fleet: Fleet,
   table: SlotTable,
   look: Look,
   last: LastReport,
-  skips?: Observation['skips'],
+  meanwhile?: Meanwhile,
 ): Plan {
   const { servers } = look.state;
   // What is parked, and gone from the instance already, is as it should be.
   const policies = decide(fleet, table)
     .filter(({ policy, parking }) => !parking || servers.some((seen) => seen.backend === policy.backend))
     .map(({ policy }) => policy);
+  const memory = memoryAt(look, last);
+  const { skips, found = [] } = meanwhile ?? {};
   return planInstance(policies, table, {
-    ...{ servers, memory: memoryAt(look, last), sessions: look.sessions },
+    ...{ servers, memory: { ...memory, held: [...found, ...memory.held] }, sessions: look.sessions },
     able: capabilitiesOf(look.info.version),
     ...(skips && { skips }),
   });

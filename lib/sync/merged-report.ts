@@ -23,6 +23,13 @@ export function mergedReport(
   return { ...counts, operatorHeld: [...own, ...others] };
 }
 
+/** Whether both name the same servers held, in the same states and for the same stays. */
+export function sameHolds({ operatorHeld: ours }: InstanceReport, { operatorHeld: theirs }: InstanceReport) {
+  const isAmong = (holds: readonly OperatorHeld[], held: OperatorHeld) =>
+    holds.some((one) => has([one], held) && one.state === held.state);
+  return ours.length === theirs.length && ours.every((held) => isAmong(theirs, held));
+}
+
 function isNewer(ours: InstanceReport, theirs: InstanceReport): boolean {
   if (ours.generation !== theirs.generation) return ours.generation > theirs.generation;
   if (ours.pid === null || theirs.pid === null) return theirs.pid === null;

@@ -93,8 +93,10 @@ async function passOnce(
   const left = split ? shards.map(({ shard }) => shard) : [];
   // What was reported of the instances is read while the table is written.
   const toApply = split ? [] : shards.map((shard) => ({ shard, recalling: recallShard(ports, shard) }));
+  // Before it is written: its answer may take long to come, and by then somebody else may have written the next one.
+  const writingAt = momentNow(ports.now);
   const assignment = await publishTable(ports, configured, proposal, options.entries, above);
-  const at = assignment.changed ? momentNow(ports.now) : readAt;
+  const at = assignment.changed ? writingAt : readAt;
   const { table, configurationWithheld, changed } = assignment;
   const { fleet, refused: refusedInstances } = whole;
   const consulFailures = [...assignment.consulFailures, ...whole.consulFailures];

@@ -18,7 +18,7 @@ import {
   encodeReport,
   encodeShardReports,
 } from '../store/report-document.ts';
-import { mergedReport } from './merged-report.ts';
+import { mergedReport, sameHolds } from './merged-report.ts';
 import type { SyncPorts } from './ports.ts';
 
 /** Somebody else writing this often between two of our reads is not a race any more. */
@@ -133,6 +133,8 @@ export interface Finding {
  *
  * @param memory what was read last, which may be later than what a finding went on from.
  * @param all also what could wait for the fleet's `report_every`, and every instance's own report.
+ * @returns whether another pass has reported other holds meanwhile. Nobody knows who of the two looked later, so what is
+ *   written names those of both, and who looks again finds out.
  */
 export async function keepReports(
   ports: ReportPorts,
@@ -140,20 +142,21 @@ export async function keepReports(
   memory: ShardMemory,
   fresh: readonly Finding[],
   { all }: { readonly all: boolean },
-): Promise<void> {
+): Promise<boolean> {
   // Without the last report what an operator held is unknown, and writing one would forget it.
   const known = fresh.filter(({ report }) => memory.of(report.instance).known);
   const changed = known.filter(
     ({ report, remembered }) => !isDeepStrictEqual(lasting(report), lasting(remembered)),
   );
-  if (!memory.known || changed.length === 0) return;
+  if (!memory.known || changed.length === 0) return false;
   const news = changed.filter(({ report, remembered }) => all || isNews(report, remembered));
   await Promise.all(news.map(({ report }) => keepOwn(ports, shard, report)));
   const lastMs = Math.max(0, ...known.map(({ remembered }) => remembered?.observedAtMs ?? 0));
   // Those that a fast clock dates in the future are due.
   const isDue = ({ report }: Finding) =>
     report.observedAtMs < lastMs || report.observedAtMs >= lastMs + shard.fleet.reportEveryMs;
-  if (all || news.length > 0 || changed.some(isDue)) await keepShard(ports, shard, memory, known);
+  if (!all && news.length === 0 && !changed.some(isDue)) return false;
+  return keepShard(ports, shard, memory, known);
 }
 
 /** A report that only says that nothing happened again is not written again. */
@@ -188,7 +191,7 @@ async function keepShard(
   shard: Shard,
   memory: ShardMemory,
   fresh: readonly Finding[],
-): Promise<void> {
+): Promise<boolean> {
   const { fleet, instances } = shard;
   const key = shardReportsKey(fleet.name, shard.shard);
   const ours = new Map(fresh.map((finding) => [finding.report.instance, finding]));
@@ -196,15 +199,17 @@ async function keepShard(
   let theirs = (name: string) => memory.of(name).report;
   try {
     for (let race = 0; race < MOST_RACES; race += 1) {
+      let isContested = false;
       const reports = instances.flatMap(({ name }) => {
         const [own, stored] = [ours.get(name), theirs(name)];
         if (own === undefined) return stored ?? [];
         const { report, remembered } = own;
-        const apart = stored !== null && !isDeepStrictEqual(stored, remembered);
-        return apart ? mergedReport(report, stored, remembered) : report;
+        if (stored === null || isDeepStrictEqual(stored, remembered)) return report;
+        isContested ||= !sameHolds(report, stored);
+        return mergedReport(report, stored, remembered);
       });
       const body = encodeSound(ports, shard, reports);
-      if ((await ports.store.putIf(key, body, etag)) !== 'lost-race') return;
+      if ((await ports.store.putIf(key, body, etag)) !== 'lost-race') return isContested;
       const winner = await readShard(ports.store, shard);
       etag = winner.etag;
       theirs = (name) => winner.reports.get(name) ?? null;
@@ -212,6 +217,7 @@ async function keepShard(
     throw new Error(`${key}: lost the race for it ${MOST_RACES} times`);
   } catch (failed) {
     tell(ports, shard, failed);
+    return false;
   }
 }
 

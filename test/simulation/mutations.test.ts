@@ -18,16 +18,23 @@ const SEEDS = 100;
  * Who objects first with the broken code in place: the watchers of rule `number` alone, and all together, for in a run
  * with everybody another rule may be the first to notice.
  */
-async function firstToObject(number: number, mutation: Mutation = {}) {
+async function firstToObject(number: number, mutation: Mutation = {}, begin = 1) {
   const { rules } = await import('./rules/all.ts');
   const own = rules.filter((rule) => rule.number === number);
-  return { alone: await objections(own, mutation), together: await objections(rules, mutation) };
+  return {
+    alone: await objections(own, mutation, begin),
+    together: await objections(rules, mutation, begin),
+  };
 }
 
-/** Those of the first seed that has any. */
-async function objections(rules: readonly Rule[], mutation: Mutation): Promise<readonly string[]> {
+/** Those of the first seed that has any, from `begin` on: where that is known, it spares the time for those before it. */
+async function objections(
+  rules: readonly Rule[],
+  mutation: Mutation,
+  begin: number,
+): Promise<readonly string[]> {
   const { runSeed } = await import('./run-seed.ts');
-  for (let seed = 1; seed <= SEEDS; seed += 1) {
+  for (let seed = begin; seed <= SEEDS; seed += 1) {
     const { violations } = await runSeed(seed, mutation, rules);
     if (violations.length > 0) return violations.map(({ invariant }) => invariant);
   }
@@ -204,7 +211,7 @@ describe('a deliberately broken rule is caught within a hundred seeds', { timeou
         stage.phase === 'make' ? stage : { ...stage, steps: stage.steps.map(unmarked) },
       ),
     );
-    const objects = await firstToObject(3);
+    const objects = await firstToObject(3, {}, 30);
     expect(objects.alone).toContain('operators-hand');
     expect(objects.together).not.toEqual([]);
   });
@@ -227,10 +234,21 @@ describe('a deliberately broken rule is caught within a hundred seeds', { timeou
     expect(objects.together).not.toEqual([]);
   });
 
+  test('3: what was held is forgotten when the same pass takes the server out', async () => {
+    type Looking = typeof import('../../lib/sync/look.ts');
+    replace<Looking>('../../lib/sync/look.ts', ({ planFrom }) => ({
+      planFrom: (fleet, table, look, last, meanwhile) =>
+        planFrom(fleet, table, look, last, meanwhile && { ...meanwhile, found: [] }),
+    }));
+    const objects = await firstToObject(3, {}, 32);
+    expect(objects.alone).toContain('operators-hand');
+    expect(objects.together).not.toEqual([]);
+  });
+
   test('5: a slot changes hands while its former tenant is still talked to', async () => {
     const hasty = ({ changesHands: _, ...step }: Step): Step => step;
     replacePlans((stages) => stages.map((stage) => ({ ...stage, steps: stage.steps.map(hasty) })));
-    const objects = await firstToObject(5);
+    const objects = await firstToObject(5, {}, 42);
     expect(objects.alone).toContain('right-tenant');
     expect(objects.together).not.toEqual([]);
   });

@@ -98,7 +98,9 @@ export class Operators implements Holds {
     if (candidates.length > 0) this.#takeOut(this.#random.pick(candidates));
   }
 
+  /** Whose endpoint is not ready at the moment is not there to be put back. */
   putBack(hold: Hold): void {
+    if (hold.parkedTick !== null) return;
     const { process } = hold.instance;
     const server = process?.server(hold.backend, hold.server);
     if (process === null || server === undefined) return;
@@ -125,9 +127,14 @@ export class Operators implements Holds {
       if (this.mayBeHeld(process, server)) this.#repeat(process, server, state);
       return;
     }
-    if (hold.pid === process.pid || hold.state !== state || targetOf(server) !== hold.target) return;
+    if (hold.state !== state || targetOf(server) !== hold.target) return;
+    if (hold.pid === process.pid) {
+      if (server.weight > 0) hold.parkedTick = null;
+      return;
+    }
+    const tick = this.#options.world.tick();
     this.#holds = this.#holds.map((other) =>
-      other === hold ? { ...hold, pid: process.pid, tick: this.#options.world.tick() } : other,
+      other === hold ? { ...hold, pid: process.pid, tick, parkedTick: null } : other,
     );
   }
 
@@ -180,6 +187,7 @@ export class Operators implements Holds {
       tick: this.#options.world.tick(),
       pid: process.pid,
       reportedPid: null,
+      parkedTick: null,
       leftTick: null,
     };
     this.#holds.push(hold);

@@ -49,6 +49,8 @@ export interface Hold {
   readonly pid: number;
   /** The process on which the report in the store has it; null: none has it. */
   reportedPid: number | null;
+  /** When a pass last took its server out, for Consul had its endpoint registered and not ready; null: it is out by hand. */
+  parkedTick: number | null;
   /** When its endpoint was last away, and no report since says that it is held: then nobody touches it or it is over. */
   leftTick: number | null;
 }

@@ -1,16 +1,19 @@
-import { slotName, slotsOfBackend } from '../../../lib/model/slot-table.ts';
+import type { InstanceReport } from '../../../lib/model/report.ts';
+import { stayOf } from '../../../lib/model/slot-table.ts';
 import { memoryOf } from '../../../lib/plan/instance-memory.ts';
-import { adminWord, targetOf } from '../haproxy-process.ts';
+import { adminWord, isInRotation, targetOf } from '../haproxy-process.ts';
 import type { Hold, Rule, Scene } from '../rules.ts';
+import type { Session } from '../simulated-instance.ts';
 import { leavesHeld, namedSlots, servingTargets } from './named-slots.ts';
 
 export const operatorsHand: Rule = {
   number: 3,
   name: 'operators-hand',
   sentence:
-    'What an operator put in drain or maint stays so for as long as its endpoint serves in the table, keeps its slot, is in the report, and is restored in a new process.',
+    'What an operator put in drain or maint stays so for as long as its endpoint is registered, whatever its health, keeps its slot, is in the report, and is restored in a new process and when its endpoint is ready again.',
 
   watch(scene, violated) {
+    const reports = new Reports();
     return {
       changed(change, session) {
         const { process, server, line, before } = change;
@@ -24,37 +27,42 @@ export const operatorsHand: Rule = {
         }
         if (hold === undefined) return;
         if (hold.pid !== process.pid) {
-          if (!stillServes(hold, session.table)) scene.holds.end(hold, 'its endpoint left', true);
+          if (!stays(hold, session.table)) scene.holds.end(hold, 'its endpoint left', true);
           return;
         }
-        const stays = targetOf(before) === targetOf(server) && server.moving === null;
-        if (stays && before.admin === server.admin && before.weight === server.weight) return;
-        // What an operator did before is restored as it was planned, whatever he has done since.
-        const readTick = leavesHeld(change, session) ? session.firstReadTick : session.read?.tick;
-        const knew = readTick != null && readTick > hold.tick && isKnown(scene, hold, session.table);
-        if (!knew) {
-          // With another real weight it is held all the same.
-          const held = stays && before.admin === server.admin && server.weight > 0;
-          if (!held) scene.holds.end(hold, 'a pass under way did not know of it');
+        const same = targetOf(before) === targetOf(server) && server.moving === null;
+        if (same && before.admin === server.admin && before.weight === server.weight) return;
+        // A table in which it was away may be newer or older than this one.
+        if (!stays(hold, session.table) || hold.leftTick !== null)
+          return scene.holds.end(hold, 'its endpoint left', true);
+        const serves = stillServes(hold, session.table);
+        if (!serves) {
+          // Whoever takes it out knows of the hold, or it is over.
+          if (hold.parkedTick === null && !knows(scene, reports, hold, session))
+            return scene.holds.end(hold, 'a pass that did not know of it took its server out');
+          hold.parkedTick ??= scene.world.tick();
           return;
         }
-        if (!stillServes(hold, session.table)) return scene.holds.end(hold, 'its endpoint left', true);
+        if (!isInRotation(server) || targetOf(server) !== hold.target || server.moving !== null) return;
+        if (!knows(scene, reports, hold, session))
+          return scene.holds.end(hold, 'a pass under way did not know of it');
         violated(`\`${line}\` undoes the operator's ${hold.state} of ${hold.server} on ${process.instance}`);
       },
 
-      reported({ report }) {
+      reported({ report, session }) {
         for (const hold of scene.holds.all()) {
-          if (hold.instance.name !== report.instance || hold.reportedPid === null || hold.leftTick !== null)
-            continue;
+          if (hold.instance.name !== report.instance || hold.leftTick !== null) continue;
+          if (hold.reportedPid === null && !hasSeen(reports, hold, session)) continue;
           const { backend, server, state } = hold;
           const named = report.operatorHeld.some((one) => one.slot === server && one.backend === backend);
           if (!named) violated(`a report of ${report.instance} forgets the ${state} of ${backend}/${server}`);
         }
+        reports.add(scene.world.tick(), report);
       },
 
       published({ table }) {
         for (const hold of scene.holds.all()) {
-          if (stillServes(hold, table)) continue;
+          if (stays(hold, table)) continue;
           hold.leftTick = scene.world.tick();
           // A pass under way may still have the older table.
           if (hold.instance.process?.pid !== hold.pid) scene.holds.end(hold, 'its endpoint left');
@@ -68,23 +76,69 @@ export const operatorsHand: Rule = {
   },
 };
 
-/** A word on a server that no report has named held, or seen in rotation, looks like our own unfinished work. */
-function isKnown(scene: Scene, { instance, backend, server }: Hold, table: Table): boolean {
-  const report = scene.reportOf(instance.name);
-  if (report?.operatorHeld.some((one) => one.backend === backend && one.slot === server)) return true;
+/** Every report that was stored, and when. */
+class Reports {
+  readonly #all: { readonly tick: number; readonly report: InstanceReport }[] = [];
+
+  add(tick: number, report: InstanceReport): void {
+    this.#all.push({ tick, report });
+  }
+
+  /** The last one of the instance before `tick`. */
+  before(tick: number, instance: string): InstanceReport | undefined {
+    return this.#all.findLast((one) => one.tick < tick && one.report.instance === instance)?.report;
+  }
+}
+
+/** What an operator did before is restored as it was planned, whatever he has done since. */
+function knows(scene: Scene, reports: Reports, hold: Hold, session: Session): boolean {
+  if (hold.parkedTick !== null) {
+    // What was reported since the session began, it does not know.
+    const { firstReadTick } = session;
+    return firstReadTick !== null && names(reports.before(firstReadTick, hold.instance.name), hold);
+  }
+  const readTick = session.read?.tick;
+  if (readTick === undefined || readTick <= hold.tick) return false;
+  return isTold(hold, session.table, scene.reportOf(hold.instance.name));
+}
+
+/** A session that looked at the server while it was out by hand, and could tell whose hand that was. */
+function hasSeen(reports: Reports, hold: Hold, session: Session | undefined): boolean {
+  if (session?.firstReadTick == null || session.firstReadTick <= hold.tick) return false;
+  if (hold.parkedTick !== null && hold.parkedTick < session.firstReadTick) return false;
+  const same = hold.pid === hold.instance.process?.pid;
+  return same && isTold(hold, session.table, reports.before(hold.tick, hold.instance.name));
+}
+
+/** On a slot that does not serve, drain or maint with a real weight is always an operator's: ours has weight 0. */
+function isTold(hold: Hold, table: Table, report: InstanceReport | undefined): boolean {
+  return !stillServes(hold, table) || names(report, hold) || hasVerified(report, hold, table);
+}
+
+function names(report: InstanceReport | undefined, { backend, server }: Hold): boolean {
+  return report?.operatorHeld.some((one) => one.backend === backend && one.slot === server) === true;
+}
+
+/** A word on a server that no report has seen in rotation looks like our own unfinished work. */
+function hasVerified(report: InstanceReport | undefined, { backend, server }: Hold, table: Table): boolean {
   const { isVerified } = memoryOf(report ?? null, { pid: 0, startedAtSeconds: 0, toleranceSeconds: 0 });
-  const slots = table === null ? undefined : slotsOfBackend(table, backend);
-  return (
-    slots?.slots.some(
-      (slot, index) =>
-        slot.state === 'serving' &&
-        slotName(slots, index + 1) === server &&
-        isVerified(backend, index + 1, slot),
-    ) === true
+  return namedSlots(table, backend).some(
+    ({ name, slot }, index) =>
+      name === server && slot.state === 'serving' && isVerified(backend, index + 1, slot),
   );
 }
 
 type Table = Scene['published'][number]['table'] | null;
+
+/** Its endpoint is in its slot, ready or not, and has been registered all the time. */
+function stays(hold: Hold, table: Table): boolean {
+  if (stillServes(hold, table)) return true;
+  return namedSlots(table, hold.backend).some(({ name, slot }) => {
+    const tenant = slot.state === 'free' ? slot.last : slot;
+    const own = tenant !== null && targetOf(tenant) === hold.target;
+    return own && stayOf(slot) !== null && name === hold.server;
+  });
+}
 
 function stillServes(hold: Hold, table: Table): boolean {
   return servingTargets(table, hold.backend).get(hold.target)?.name === hold.server;
@@ -94,7 +148,7 @@ function check(scene: Scene, hold: Hold, violated: (what: string) => void): void
   const { instance, backend, server, state, target } = hold;
   const process = instance.process;
   const seen = process?.server(backend, server);
-  const same = process?.pid === hold.pid;
+  const same = process?.pid === hold.pid && hold.parkedTick === null;
   if (!stillServes(hold, scene.published.at(-1)?.table ?? null)) return;
   // Nobody can know of what was neither reported nor is to be seen any more.
   if (seen === undefined || !(same || hold.reportedPid !== null)) return;

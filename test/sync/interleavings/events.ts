@@ -6,6 +6,7 @@
 import { configurationKey } from '../../../lib/store/keys.ts';
 import { BACKEND } from './host.ts';
 import { isVerified } from './stored.ts';
+import { STARTS } from './trace.ts';
 import { type Course, DRAIN_MS, register, serverAt, type Word, type World } from './world.ts';
 
 export const EVENTS = [
@@ -75,7 +76,7 @@ export async function happen(
 async function restart({ host }: World, course: Course): Promise<void> {
   const file = course.store.read(configurationKey(course.fleet.name));
   await course.traffic.without(() => host.restart(file));
-  course.trace.add('haproxy', 'starts anew');
+  course.trace.add('haproxy', STARTS);
 }
 
 /** The subject, if somebody holds it; else the one that is held from the beginning. */
@@ -96,7 +97,7 @@ export async function say(
   const seen = await serverAt(host, endpoint);
   if (seen === undefined || seen.admin === state) return;
   const { server, weight } = seen;
-  const verified = isVerified(course, server);
+  const verified = isVerified(course, server, endpoint);
   const command = `set server ${BACKEND}/${server} state ${state}`;
   const at = course.trace.now;
   course.trace.add('operator', command, await host.ask(command));

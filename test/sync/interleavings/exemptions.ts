@@ -5,7 +5,7 @@
 
 import type { Finding } from './judge.ts';
 import type { Ran } from './schedule.ts';
-import { isLook, serverOf } from './trace.ts';
+import { ENDS, isLook, STARTS, serverOf } from './trace.ts';
 import type { Word } from './world.ts';
 
 export interface Exemption {
@@ -33,6 +33,21 @@ export const EXEMPTIONS: readonly Exemption[] = [
       isOfHold(finding) && [...ran.killed].some((pass) => endsInMaint(finding, ran, pass)),
   },
   {
+    name: "an operator's word that no report has named when HAProxy restarts",
+    excuses: (finding, ran) =>
+      isOfHold(finding) && wordsOn(finding, ran).some((word) => isLostInRestart(ran, word)),
+  },
+  {
+    name: "an operator's ready on a server that a killed pass has put back, before any pass of the new process reports",
+    excuses: (finding, ran) =>
+      isOfHold(finding) && wordsOn(finding, ran).some((word) => isReadyTooEarly(ran, word)),
+  },
+  {
+    name: "an operator's word between a look and its report",
+    excuses: (finding, ran) =>
+      isOfReport(finding) && wordsOn(finding, ran).some((word) => isReportedBlindly(ran, word)),
+  },
+  {
     name: 'a request while a held-up pass sends what an older look asked for',
     excuses: ({ law, at }, ran) =>
       (law === 'no request fails' || law === 'no wrong tenant is served') &&
@@ -44,11 +59,14 @@ export const EXEMPTIONS: readonly Exemption[] = [
 ];
 
 /** About a server's being out of rotation, or reported so. */
-function isOfHold({ law, server }: Finding): boolean {
-  return (
-    server !== null &&
-    ['the instance equals the table', 'a hold is kept', 'nothing is held falsely'].includes(law)
-  );
+function isOfHold(finding: Finding): boolean {
+  const { law, server } = finding;
+  const isState = law === 'the instance equals the table' || law === 'a hold is kept';
+  return server !== null && (isState || isOfReport(finding));
+}
+
+function isOfReport({ law }: Finding): boolean {
+  return law === 'a hold is reported' || law === 'nothing is reported falsely';
 }
 
 function wordsOn({ server }: Finding, { course }: Ran): readonly Word[] {
@@ -61,6 +79,37 @@ function isSentBlindly({ course }: Ran, { server, at }: Word): boolean {
   return course.trace.steps.some(({ by, text }, index) => {
     if (isLook(text)) lookedAt.set(by, index);
     return by !== 'operator' && index > at && serverOf(text) === server && (lookedAt.get(by) ?? 0) < at;
+  });
+}
+
+/** HAProxy restarted after the word, and no pass that had seen it had ended by then. */
+function isLostInRestart(ran: Ran, { at }: Word): boolean {
+  const { steps } = ran.course.trace;
+  const restart = steps.findIndex(({ text }, index) => index > at && text === STARTS);
+  return restart !== -1 && !looksOf(ran).some(({ lookedAt, endedAt }) => lookedAt > at && endedAt < restart);
+}
+
+/** Until a report is of the new process, a ready server is one that just started. */
+function isReadyTooEarly(ran: Ran, { at, state }: Word): boolean {
+  const restart = ran.course.trace.steps.findLastIndex(({ text }, index) => index < at && text === STARTS);
+  if (state !== 'ready' || restart === -1) return false;
+  return !looksOf(ran).some(({ lookedAt, endedAt }) => lookedAt > restart && endedAt < at);
+}
+
+/** A pass reported after the word what it had seen before it. */
+function isReportedBlindly(ran: Ran, { at }: Word): boolean {
+  return looksOf(ran).some(({ lookedAt, endedAt }) => lookedAt < at && endedAt > at);
+}
+
+/** Of each pass that ended, its last look. */
+function looksOf({ course }: Ran): { readonly lookedAt: number; readonly endedAt: number }[] {
+  const { steps } = course.trace;
+  return steps.flatMap(({ by, text }, endedAt) => {
+    if (text !== ENDS) return [];
+    const lookedAt = steps.findLastIndex(
+      (step, index) => index < endedAt && step.by === by && isLook(step.text),
+    );
+    return [{ lookedAt, endedAt }];
   });
 }
 

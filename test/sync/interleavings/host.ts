@@ -45,7 +45,8 @@ export interface Host {
   readonly url: string;
   readonly socket: string;
   readonly frontend: LocalHaproxy['frontend'];
-  readonly disguise: Disguise;
+  /** @param laterMs by how much a case's clock is ahead: HAProxy has lived through that, too. */
+  readonly disguise: (laterMs: () => number) => Disguise;
   /** Every server of the backend, by its name. */
   servers(): Promise<ReadonlyMap<string, ObservedServer>>;
   /** What an operator types; the reply. */
@@ -85,11 +86,12 @@ export async function startHost(binary: string, placeholder: EndpointAddress): P
     frontend: lb.frontend,
     servers,
     ask: lb.ask,
-    disguise(line, reply) {
+    disguise: (laterMs) => (line, reply) => {
       if (line !== 'show info') return reply;
+      const aged = (age: string) => Number(age) + olderSeconds + Math.round(laterMs() / 1000);
       return reply
         .replace(/^Pid: \d+$/m, 'Pid: 1')
-        .replace(/^Uptime_sec: (\d+)$/m, (_, age) => `Uptime_sec: ${Number(age) + olderSeconds}`)
+        .replace(/^Uptime_sec: (\d+)$/m, (_, age) => `Uptime_sec: ${aged(age)}`)
         .replace(/^Start_time_sec: (\d+)$/m, (_, start) => `Start_time_sec: ${Number(start) - olderSeconds}`);
     },
     async restart(configuration) {

@@ -13,7 +13,8 @@ export type Law =
   | 'the table is what Consul has'
   | 'the instance equals the table'
   | 'a hold is kept'
-  | 'nothing is held falsely'
+  | 'a hold is reported'
+  | 'nothing is reported falsely'
   | 'no request fails'
   | 'no wrong tenant is served';
 
@@ -97,12 +98,14 @@ function holdsRemembered(course: Course, slots: ReadonlyMap<string, Slot>): Find
     if (hold === undefined) return [];
     const own = held.find((one) => one.slot === server);
     if (own?.state === hold.state) return [];
-    return [finding('a hold is kept', server, `reported ${own?.state ?? 'not held'}, held in ${hold.state}`)];
+    return [
+      finding('a hold is reported', server, `reported ${own?.state ?? 'not held'}, held in ${hold.state}`),
+    ];
   });
   const invented = held.flatMap((one) =>
     course.holds.has(endpointKey(one))
       ? []
-      : [finding('nothing is held falsely', one.slot, `${endpointKey(one)} reported in ${one.state}`)],
+      : [finding('nothing is reported falsely', one.slot, `${endpointKey(one)} reported in ${one.state}`)],
   );
   return [...lost, ...invented];
 }

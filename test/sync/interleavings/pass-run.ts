@@ -5,7 +5,7 @@ import type { ServiceEntry } from '../../../lib/model/service-entry.ts';
 import { passFleet } from '../../../lib/sync/pass.ts';
 import { type Admit, createGate, type Disguise } from './gate.ts';
 import type { MemoryStore } from './memory-store.ts';
-import type { Trace } from './trace.ts';
+import { ENDS, type Trace } from './trace.ts';
 
 export interface PassPorts {
   readonly fleet: Fleet;
@@ -55,9 +55,13 @@ export function startPass(name: string, ports: PassPorts, admit: Admit = () => u
     }),
     (failed: unknown): PassEnd => ({ reason: `it threw ${String(failed)}`, commands: 0 }),
   );
+  const finished = ended.then((end) => {
+    if (!isKilled) trace.add(name, ENDS);
+    return end;
+  });
   return {
     name,
-    ended,
+    ended: finished,
     lines: gate.lines,
     kill() {
       isKilled = true;

@@ -1,9 +1,14 @@
 /** Everything that reached one HAProxy in one case, in the order in which it did: what exemptions and messages go by. */
 
+/** What a pass says when its report is written. */
+export const ENDS = 'ends';
+/** What HAProxy says when there is a new process. */
+export const STARTS = 'starts anew';
+
 export interface Step {
   /** A pass by its name, `operator`, or `haproxy` for a process that started. */
   readonly by: string;
-  /** The line of the Runtime API, or what happened in words. */
+  /** The line of the Runtime API, or what happened: `ENDS`, `STARTS`. */
   readonly text: string;
   /** The reply's first line; empty where there is none. */
   readonly reply: string;

@@ -104,7 +104,8 @@ export async function startWorld(binary: string): Promise<World> {
       const now = () => Date.now() + course.laterMs;
       const readService = () => [...course.registered.values()].map((one) => entryOf(one, tenants));
       const ports = { fleet, store, trace, now, readService };
-      return startPass(name, { ...ports, socket: host.socket, disguise: host.disguise }, admit);
+      const disguise = host.disguise(() => course.laterMs);
+      return startPass(name, { ...ports, socket: host.socket, disguise }, admit);
     },
     async holdRequest() {
       const { host: address, port } = host.frontend;

@@ -100,13 +100,13 @@ function serviceReader(
   token: Secret<string | undefined>,
 ): SyncPorts['readService'] {
   let current: { readonly token: string | undefined; readonly reader: ConsulReader } | undefined;
-  return async (service) => {
+  return async (service, options) => {
     const now = await token();
     if (current === undefined || current.token !== now) {
       const reader = createConsulReader(consul, { token: now, timeoutMs: CONSUL_TIMEOUT_MS });
       current = { token: now, reader };
     }
-    return current.reader.readService(service);
+    return current.reader.readService(service, options);
   };
 }
 

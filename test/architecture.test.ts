@@ -40,13 +40,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'lib/model': [],
   'lib/slots': ['lib/model'],
   'lib/plan': ['lib/model'],
-  'lib/config': ['lib/model'],
-  'lib/consul': ['lib/model'],
+  'lib/files': ['lib/model'],
+  'lib/config': ['lib/model', 'lib/files'],
+  'lib/consul': ['lib/model', 'lib/files'],
   'lib/aws': [],
   'lib/store': ['lib/model', 'lib/aws'],
   'lib/queue': ['lib/model', 'lib/aws'],
   'lib/render': ['lib/model'],
-  'lib/runtime-api': ['lib/model'],
+  'lib/runtime-api': ['lib/model', 'lib/files'],
 };
 
 const PURE = ['lib/model', 'lib/slots', 'lib/plan'];

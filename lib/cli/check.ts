@@ -84,12 +84,19 @@ function templateProblems(fleet: Fleet): string[] {
   }
 }
 
-function liveProblems({ instances, refusedInstances, services, store }: FleetSurvey): string[] {
+function liveProblems({
+  instances,
+  refusedInstances,
+  refusedInstancesMore: more,
+  services,
+  store,
+}: FleetSurvey): string[] {
   return [
     ...refusedInstances.map(
       ({ name, address, port, reason }) =>
         `${name} is registered at ${JSON.stringify(address)} port ${port}, which cannot be: ${reason}`,
     ),
+    ...(more === undefined ? [] : [`${more} more registrations cannot be instances`]),
     ...instances.flatMap(({ instance, problems }) => problems.map((problem) => `${instance}: ${problem}`)),
     ...services.flatMap(({ problems }) => problems),
     ...store.problems,

@@ -62,6 +62,8 @@ export interface FleetPlan {
   readonly nextGeneration: number;
   readonly consulFailures: FleetPreview['consulFailures'];
   readonly refusedInstances: FleetPreview['refusedInstances'];
+  /** How many more than `refusedInstances` names. Absent: none. */
+  readonly refusedInstancesMore?: number;
   readonly backends: Readonly<Record<string, BackendStatus>>;
   readonly unlisted: Readonly<Record<string, UnlistedBackend>>;
   /** Why the published configuration stays as it is although the fleet has a template; null: it does not. */
@@ -74,12 +76,13 @@ async function plan(options: GlobalOptions): Promise<ExitCode> {
   const ports = await openPorts(config, tellEvent);
   const outcomes = await eachFleet(fleets, async (fleet): Promise<FleetPlan> => {
     const preview = await previewFleet(ports, fleet);
-    const { table, changed, consulFailures, refusedInstances } = preview;
+    const { table, changed, consulFailures, refusedInstances, refusedInstancesMore: more } = preview;
     return {
       generation: changed ? table.generation - 1 : table.generation,
       nextGeneration: table.generation,
       consulFailures,
       refusedInstances,
+      ...(more !== undefined && { refusedInstancesMore: more }),
       backends: backendStatuses(fleet, table),
       unlisted: unlistedStatuses(fleet, table),
       configurationWithheld: preview.configurationWithheld,

@@ -92,6 +92,8 @@ export interface FleetSync {
   readonly changed: boolean;
   readonly consulFailures: PassResult['consulFailures'];
   readonly refusedInstances: PassResult['refusedInstances'];
+  /** How many more than `refusedInstances` names. Absent: none. */
+  readonly refusedInstancesMore?: number;
   /** What could not be written, or read, in the store. */
   readonly storeFailures: readonly string[];
   /** False: `--wait` was given, and something still drains. */
@@ -160,12 +162,13 @@ async function syncFleet(
     wait === true
       ? await passUntilDrained(ports, fleet, options, waitingFor(fleet))
       : { result: await passFleet(ports, fleet, options), drained: true };
-  const { table, changed, consulFailures, refusedInstances } = result;
+  const { table, changed, consulFailures, refusedInstances, refusedInstancesMore: more } = result;
   return {
     generation: table.generation,
     changed,
     consulFailures,
     refusedInstances,
+    ...(more !== undefined && { refusedInstancesMore: more }),
     storeFailures: [...new Set(storeFailures)],
     drained,
     backends: backendStatuses(fleet, table),

@@ -9,5 +9,8 @@ export function tellEvent(event: SyncEvent): void {
   const where = [fleet, instance, backend].filter((name) => name !== undefined).join('/');
   if (event.event === 'failed') tell(`${where}: ${event.error}`);
   if (event.event === 'turn_awaited') tell(`${where}: waiting for ${event.holder} to end its pass`);
-  if (event.event === 'endpoint_noticed') tell(`${where}: ${event.notice}`);
+  if (event.event === 'endpoint_noticed') {
+    const more = event.more === undefined ? null : `and ${event.more} more like these`;
+    tell(`${where}: ${more ?? event.notice}`);
+  }
 }

@@ -33,7 +33,10 @@ export async function openPorts(
   ]);
   const token = process.env.HITLESS_CONSUL_TOKEN;
   const reader = createConsulReader(consul, { token, timeoutMs: CONSUL_TIMEOUT_MS });
-  return { store, readService: (service) => reader.readService(service), openSession, now: Date.now, log };
+  return {
+    ...{ store, openSession, now: Date.now, log },
+    readService: (service, options) => reader.readService(service, options),
+  };
 }
 
 /** The AWS SDK, which takes longer to load than a pass on one machine takes, is loaded for a store on S3 only. */

@@ -8,6 +8,9 @@ export interface ConfigProblem {
   readonly problem: string;
 }
 
+/** A file that is another one altogether has a problem in each line. */
+const MOST_SHOWN = 50;
+
 /** The configuration cannot be used. Trying again helps only after somebody changed the file. */
 export class ConfigInvalid extends Error {
   override readonly name = 'ConfigInvalid';
@@ -18,7 +21,9 @@ export class ConfigInvalid extends Error {
   readonly problems: readonly ConfigProblem[];
 
   constructor(file: string, problems: readonly ConfigProblem[], cause?: unknown) {
-    super(problems.map((problem) => shown(file, problem)).join('\n'), { cause });
+    const lines = problems.slice(0, MOST_SHOWN).map((problem) => shown(file, problem));
+    const more = problems.length - lines.length;
+    super([...lines, ...(more === 0 ? [] : [`… and ${more} more`])].join('\n'), { cause });
     this.file = file;
     this.problems = problems;
   }

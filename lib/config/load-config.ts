@@ -1,9 +1,10 @@
 /** hitless.yml from disk. */
 
-import { readFileSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { readFile, readFileOrPipe } from '../files/read-file.ts';
 import type { Fleet, HitlessConfig } from '../model/fleet.ts';
+import { LARGEST_FILE_BYTES } from '../model/limits.ts';
 import { ConfigInvalid } from './config-invalid.ts';
 import { parseConfig } from './parse-config.ts';
 
@@ -17,7 +18,7 @@ export async function loadConfig(path: string): Promise<HitlessConfig> {
   const config = parseConfig(await textOf(path), {
     file: path,
     folder: dirname(resolve(path)),
-    readTemplate: (template) => readFileSync(template, 'utf8'),
+    readTemplate: (template) => readFile(template, LARGEST_FILE_BYTES.template),
   });
   return { ...config, fleets: config.fleets.map((fleet) => ({ ...fleet, ...writtenAt(path, fleet) })) };
 }
@@ -36,7 +37,7 @@ function writtenAt(path: string, { template }: Fleet): Pick<Fleet, 'writtenAtMs'
 
 async function textOf(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return await readFileOrPipe(path, LARGEST_FILE_BYTES.config);
   } catch (error) {
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     const problem = missing

@@ -128,6 +128,7 @@ function typedFleet(
     reportEveryMs: fleet.report_every,
     shard: fleet.shard,
     timeoutMs: fleet.timeout,
+    ...(fleet.consul_answer !== undefined && { answerBytes: fleet.consul_answer }),
     template: readTemplate(name, fleet.template, source, problems),
     backends: inOrder(fleet.backends, below('backends')).map(([backend, policy]) =>
       typedBackend(backend, policy),

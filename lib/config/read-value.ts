@@ -1,7 +1,9 @@
 /** Single values of the configuration file: durations, shares, counts, names. */
 
 import * as v from 'valibot';
+import { LONGEST_SHOWN, sizeText } from '../model/limits.ts';
 import { isHaproxyName, isKeyName } from '../model/names.ts';
+import { printable } from '../model/printable.ts';
 
 /** What a text was read as, or the sentence that says why it could not be. */
 export type Read<T> = { readonly value: T } | { readonly refused: string };
@@ -24,8 +26,9 @@ export function expected(what: string, input: unknown): string {
   if (input === null || input === undefined) return `expected ${what}, got nothing`;
   if (Array.isArray(input)) return `expected ${what}, got a list`;
   if (typeof input === 'object') return `expected ${what}, got a map`;
-  const shown = typeof input === 'string' ? JSON.stringify(input) : String(input);
-  return shown.includes('@') ? `expected ${what}` : `expected ${what}, got ${shown}`;
+  const whole = typeof input === 'string' ? JSON.stringify(input) : String(input);
+  const shown = printable(whole, LONGEST_SHOWN.line);
+  return whole.includes('@') ? `expected ${what}` : `expected ${what}, got ${shown}`;
 }
 
 const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
@@ -42,6 +45,19 @@ export function duration(atLeastMs = 0) {
     const ms = Number(match[1]) * unit;
     if (ms > LONGEST_MS) return { refused: expected('at most 24h', input) };
     return ms < atLeastMs ? { refused: expected(`at least ${atLeastMs}ms`, input) } : { value: ms };
+  });
+}
+
+const BYTES: Readonly<Record<string, number>> = { KiB: 1024, MiB: 1024 * 1024 };
+
+/** `512KiB` or `32MiB`, in bytes. */
+export function size(least: number, most: number) {
+  return readWith((input) => {
+    const match = typeof input === 'string' ? /^(\d{1,6})(KiB|MiB)$/.exec(input) : null;
+    const bytes = Number(match?.[1] ?? Number.NaN) * (BYTES[match?.[2] ?? ''] ?? Number.NaN);
+    return bytes >= least && bytes <= most
+      ? { value: bytes }
+      : { refused: expected(`a size from ${sizeText(least)} to ${sizeText(most)}`, input) };
   });
 }
 

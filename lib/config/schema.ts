@@ -1,6 +1,7 @@
 /** The keys of hitless.yml: their types, limits and defaults, all in this one place. */
 
 import * as v from 'valibot';
+import { ANSWER_BYTES } from '../model/limits.ts';
 import { whyNotOptions } from '../model/server-options.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { readConsulAddress, readInstanceAddress, readPlaceholder, readStore } from './read-address.ts';
@@ -13,6 +14,7 @@ import {
   type Read,
   readWith,
   share,
+  size,
   slotPrefix,
   whyNotBackendName,
   whyNotKeyName,
@@ -65,6 +67,8 @@ const fleet = map({
   shard: v.optional(count(1, 1000), 50),
   /** For one instance in one pass. */
   timeout: v.optional(duration(100), '5s'),
+  /** Default: LARGEST_ANSWER_BYTES. */
+  consul_answer: v.exactOptional(size(ANSWER_BYTES.least, ANSWER_BYTES.most)),
   /** Default: no configuration is rendered. */
   template: v.exactOptional(path()),
   backends: named('at least one backend', whyNotBackendName, backend),

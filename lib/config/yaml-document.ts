@@ -1,8 +1,9 @@
 /** YAML text to plain values, remembering where in the text each value stands. */
 
-import { type Document, isAlias, isMap, isNode, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
+import { isAlias, LineCounter, parseDocument } from 'yaml';
 import { isImpossibleName } from '../model/names.ts';
 import type { ConfigProblem } from './config-invalid.ts';
+import { readValues, YamlNotReadable, type YamlValues } from './yaml-values.ts';
 
 /** The keys that lead to a value, from the outermost. */
 export type KeyPath = readonly string[];
@@ -20,101 +21,82 @@ export interface YamlDocument {
 /** YAML 1.2 with anchors and merge keys (`<<`). Never throws: what cannot be read is in `problems`. */
 export function readYaml(text: string): YamlDocument {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false });
-  const problems = document.errors.map((error) => ({
+  // Its own look for keys that are there twice compares each of a map with all others.
+  const options = { lineCounter: lines, merge: true, prettyErrors: false, uniqueKeys: false };
+  const document = parseDocument(text, options);
+  const root: unknown = document.contents;
+  const at = (offset: number | undefined) => (offset === undefined ? 1 : lines.linePos(offset).line);
+  const deep = document.errors.find(({ message }) => TOO_DEEP.test(message));
+  const problems = (deep === undefined ? document.errors : [deep]).map((error) => ({
     line: lines.linePos(error.pos[0]).line,
     key: '',
     problem: explained(error.code, error.message),
   }));
-  let value: unknown = null;
+  let values: YamlValues = { value: null, pairsOf: () => new Map(), ownPairsOf: () => [] };
   if (problems.length === 0) {
     try {
-      value = document.toJS();
+      values = readValues(document);
     } catch (error) {
-      problems.push({ line: 1, key: '', problem: error instanceof Error ? error.message : String(error) });
+      const offset = error instanceof YamlNotReadable ? error.offset : undefined;
+      const words = error instanceof Error ? error.message : String(error);
+      problems.push({ line: at(offset), key: '', problem: TOO_DEEP.test(words) ? NESTED : words });
     }
   }
-  const at = (offset: number | undefined) => (offset === undefined ? 1 : lines.linePos(offset).line);
   problems.push(
-    ...impossibleNames(document.contents, document, []).map(({ path, offset }) => ({
+    ...impossibleNames(root, values, []).map(({ path, offset }) => ({
       line: at(offset),
       key: path.join('.'),
       problem: 'cannot be used as a name',
     })),
   );
   return {
-    value,
+    value: values.value,
     problems,
-    lineOf: (path) => at(offsetOf(document, path)),
-    keysOf: (path) => [...new Set(pairsOf(document, nodeAt(document, path)?.value).map(({ key }) => key))],
+    lineOf: (path) => at(walk(root, values, path).offset),
+    keysOf: (path) => {
+      const { node, left } = walk(root, values, path);
+      return left === 0 ? [...values.pairsOf(node).keys()] : [];
+    },
   };
 }
 
+/** What JavaScript says where a text is nested deeper than its stack. */
+const TOO_DEEP = /call stack/;
+const NESTED = 'it is nested too deeply';
+
 function explained(code: string, message: string): string {
-  if (code === 'DUPLICATE_KEY') return 'the same key twice in one map';
+  if (TOO_DEEP.test(message)) return NESTED;
   if (code === 'TAB_AS_INDENT') return 'YAML is indented with spaces, here is a tab';
   return `not valid YAML: ${message}`;
 }
 
-interface PairAt {
-  readonly key: string;
-  readonly offset: number | undefined;
-  readonly value: unknown;
-}
-
-function pairsOf(document: Document.Parsed, node: unknown): readonly PairAt[] {
-  const map = resolved(document, node);
-  if (!isMap(map)) return [];
-  return map.items.flatMap((pair) => {
-    if (isMergeKey(pair.key)) return pairsOf(document, pair.value);
-    const key = isScalar(pair.key) ? String(pair.key.value) : String(pair.key);
-    return [{ key, offset: isNode(pair.key) ? pair.key.range?.[0] : undefined, value: pair.value }];
-  });
-}
-
-/** The yaml package reads a plain `<<` as a symbol. */
-function isMergeKey(key: unknown): boolean {
-  return isScalar(key) && typeof key.value === 'symbol' && key.value.description === '<<';
-}
-
-function resolved(document: Document.Parsed, node: unknown): Node | undefined {
-  if (isAlias(node)) return node.resolve(document);
-  return isNode(node) ? node : undefined;
-}
-
 /** Follows `path` as far as it goes; `offset` is that of the last key found. */
 function walk(
-  document: Document.Parsed,
+  root: unknown,
+  values: YamlValues,
   path: KeyPath,
-): { value: unknown; offset: number | undefined; left: number } {
-  let value: unknown = document.contents;
+): { node: unknown; offset: number | undefined; left: number } {
+  let node = root;
   let offset: number | undefined;
   for (const [index, key] of path.entries()) {
-    const pair = pairsOf(document, value).findLast((candidate) => candidate.key === key);
-    if (pair === undefined) return { value, offset, left: path.length - index };
-    value = pair.value;
+    const pair = values.pairsOf(node).get(key);
+    if (pair === undefined) return { node, offset, left: path.length - index };
+    node = pair.node;
     offset = pair.offset ?? offset;
   }
-  return { value, offset, left: 0 };
+  return { node, offset, left: 0 };
 }
 
-function nodeAt(document: Document.Parsed, path: KeyPath): { value: unknown } | undefined {
-  const { value, left } = walk(document, path);
-  return left === 0 ? { value } : undefined;
-}
-
-function offsetOf(document: Document.Parsed, path: KeyPath): number | undefined {
-  return walk(document, path).offset;
-}
-
+/** What an alias stands for is looked at where it is written. */
 function impossibleNames(
   node: unknown,
-  document: Document.Parsed,
+  values: YamlValues,
   above: KeyPath,
 ): readonly { path: KeyPath; offset: number | undefined }[] {
-  return pairsOf(document, node).flatMap(({ key, offset, value }) => {
+  if (isAlias(node)) return [];
+  return values.ownPairsOf(node).flatMap(({ key, offset, node: value }) => {
     const path = [...above, key];
-    const below = isAlias(value) ? [] : impossibleNames(value, document, path);
+    const below = impossibleNames(value, values, path);
     return isImpossibleName(key) ? [{ path, offset }, ...below] : below;
   });
 }

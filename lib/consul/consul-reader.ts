@@ -1,13 +1,14 @@
 /** Asking Consul for the health entries of a service, over HTTP(S) with the `consul` package. */
 
-import { EventEmitter } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import Consul from 'consul';
+import { readFile } from '../files/read-file.ts';
 import type { ConsulAddress, TlsFiles } from '../model/fleet.ts';
+import { LARGEST_ANSWER_BYTES, LARGEST_FILE_BYTES } from '../model/limits.ts';
 import { printable } from '../model/printable.ts';
 import type { HealthEntry } from '../model/service-entry.ts';
+import { AnswerTooLarge, boundAnswers, CallContext } from './bounded-answer.ts';
 import { ConsulFailed } from './consul-failed.ts';
 import { parseHealthEntries } from './health-entries.ts';
 
@@ -21,7 +22,13 @@ export interface ConsulReader {
    * @param service any name; it is encoded.
    * @throws ConsulFailed
    */
-  readService(service: string, signal?: AbortSignal): Promise<ServiceReading>;
+  readService(service: string, options?: ReadServiceOptions): Promise<ServiceReading>;
+}
+
+export interface ReadServiceOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** An answer with more bytes is given up while it comes. Absent: see LARGEST_ANSWER_BYTES. */
+  readonly mostBytes?: number | undefined;
 }
 
 export interface ServiceReading {
@@ -45,10 +52,12 @@ const RESET = new Set(['ECONNRESET', 'EPIPE']);
  * Nothing is connected or read before the first call, so nothing is thrown here. Connections are kept for the next
  * call but do not keep the process alive.
  */
-export function createConsulReader(address: ConsulAddress, options: ConsulReaderOptions): ConsulReader {
+export function createConsulReader(address: ConsulAddress, given: ConsulReaderOptions): ConsulReader {
   let client: Consul | undefined;
+  // A line end after a token, as files and parameters have it, cannot be in a header.
+  const options = { ...given, token: given.token?.trim() };
   return {
-    async readService(service, signal) {
+    async readService(service, { signal, mostBytes = LARGEST_ANSWER_BYTES } = {}) {
       const call = describeCall(address, service);
       const failed = (why: string, status: number | null, cause?: unknown) =>
         new ConsulFailed(call, withoutToken(why, options.token), status, cause);
@@ -58,8 +67,9 @@ export function createConsulReader(address: ConsulAddress, options: ConsulReader
         throw failed(`cannot use the TLS files: ${messageOf(error)}`, null, error);
       }
       if (signal?.aborted === true) throw failed('given up before it was sent', null);
-      const question: Question = { client, service, address, options, signal };
+      const question: Question = { client, service, address, options, signal, mostBytes };
       const [response, body] = await ask(question).catch((error: unknown) => {
+        if (error instanceof AnswerTooLarge) throw failed(error.message, null);
         if (signal?.aborted === true) throw failed('given up by the caller', null);
         throw failed(explain(error), responseOf(error)?.statusCode ?? null);
       });
@@ -76,6 +86,7 @@ interface Question {
   readonly address: ConsulAddress;
   readonly options: ConsulReaderOptions;
   readonly signal: AbortSignal | undefined;
+  readonly mostBytes: number;
 }
 
 type Answer = [response: IncomingMessage, body: unknown];
@@ -90,10 +101,9 @@ async function ask(question: Question): Promise<Answer> {
   }
 }
 
-async function askOnce({ client, service, address, options, signal }: Question): Promise<Answer> {
-  // The package knows no AbortSignal: an event `cancel` of the context ends a call, and a context that asks for the
-  // response gets it beside the body. Neither is in its types (2.0.1, lib/utils.js and papi 1.1, lib/client.js).
-  const context = Object.assign(new EventEmitter(), { includeResponse: true });
+async function askOnce(question: Question): Promise<Answer> {
+  const { client, service, address, options, signal, mostBytes } = question;
+  const context = new CallContext(mostBytes);
   const cancel = () => context.emit('cancel');
   signal?.addEventListener('abort', cancel, { once: true });
   try {
@@ -105,6 +115,8 @@ async function askOnce({ client, service, address, options, signal }: Question):
       ...(options.token === undefined ? {} : { token: options.token }),
     };
     return (await client.health.service(query)) as Answer;
+  } catch (error) {
+    throw context.isTooLarge ? new AnswerTooLarge(mostBytes) : error;
   } finally {
     signal?.removeEventListener('abort', cancel);
   }
@@ -174,7 +186,9 @@ function connectTo({ address, tls }: ConsulAddress): Consul {
     url.protocol === 'https:' ? new HttpsAgent({ ...settings, ...pemOf(tls) }) : new HttpAgent(settings);
   url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1`;
   const options = { baseUrl: url.href, agent };
-  return new Consul(options);
+  const client = new Consul(options);
+  boundAnswers(client);
+  return client;
 }
 
 /** The package hands `[::1]` to the resolver with its brackets; what the agent says comes first. */
@@ -182,11 +196,12 @@ function literalIpv6(hostname: string): { host?: string } {
   return hostname.startsWith('[') ? { host: hostname.slice(1, -1) } : {};
 }
 
-function pemOf(files: TlsFiles): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+function pemOf({ ca, cert, key }: TlsFiles): { ca?: string; cert?: string; key?: string } {
+  const read = (path: string) => readFile(path, LARGEST_FILE_BYTES.pem);
   return {
-    ...(files.ca === undefined ? {} : { ca: readFileSync(files.ca) }),
-    ...(files.cert === undefined ? {} : { cert: readFileSync(files.cert) }),
-    ...(files.key === undefined ? {} : { key: readFileSync(files.key) }),
+    ...(ca === undefined ? {} : { ca: read(ca) }),
+    ...(cert === undefined ? {} : { cert: read(cert) }),
+    ...(key === undefined ? {} : { key: read(key) }),
   };
 }
 

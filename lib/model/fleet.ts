@@ -89,6 +89,8 @@ export interface Fleet {
   /** The template's path and text, read with the configuration; null: no configuration is rendered. */
   readonly template: Template | null;
   readonly backends: readonly BackendPolicy[];
+  /** Bytes that Consul's answer about one service may have. Absent: see LARGEST_ANSWER_BYTES. */
+  readonly answerBytes?: number;
   /**
    * When its hitless.yml, or the template that it names, was last written; milliseconds since 1970. Of two that decide
    * one backend differently the later one counts. Absent: not known, and then this one counts.

@@ -32,5 +32,8 @@ export interface KnownInstances {
   readonly service: string;
   /** Each keeps its place in this order, for shards are cut from it. */
   readonly instances: readonly KnownInstance[];
+  /** The first 20. */
   readonly refused: readonly InstanceRefusal[];
+  /** How many more. Absent: none. */
+  readonly refusedMore?: number;
 }

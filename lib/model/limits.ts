@@ -15,11 +15,23 @@ export const LONGEST_SHOWN = { version: 60, reply: 300, line: 200, address: 100 
 /** Of what Consul has and nobody will serve, so many are named; the others are counted. */
 export const MOST_REFUSED = 20;
 
+/** Those that are named of `refused`, and how many more there are where there are more. */
+export function firstRefused<T>(refused: readonly T[]): {
+  readonly refused: readonly T[];
+  readonly refusedMore?: number;
+} {
+  const more = refused.length - MOST_REFUSED;
+  return more <= 0 ? { refused } : { refused: refused.slice(0, MOST_REFUSED), refusedMore: more };
+}
+
 /**
- * Consul's answer about one service, where hitless.yml does not say otherwise: 19,000 registrations with one check (1.7
- * KB each, measured on 1.8.7); HAProxy's round robin serves 4,095. A watch's body on standard input is as large.
+ * Consul's answer about one service, where the fleet's `consul_answer` does not say otherwise: 19,000 registrations with
+ * one check (1.7 KB each, measured on 1.8.7); HAProxy's round robin serves 4,095.
  */
 export const LARGEST_ANSWER_BYTES = 32 * MIB;
+
+/** What `consul_answer` can be: below, a service of a few servers would not fit; above, no worker's memory holds it. */
+export const ANSWER_BYTES = { least: 64 * KIB, most: 256 * MIB } as const;
 
 /**
  * Characters of a reply of the Runtime API. `table`: `show stat` of 5,000 servers is 1.6 MB. `message`: a refusal with
@@ -35,3 +47,9 @@ export const MOST_CONFIG_VALUES = 500_000;
 
 /** An object of the store: the slot table of 1,000 backends of 1,000 slots is 100 MB, and no worker's memory holds it. */
 export const LARGEST_OBJECT_BYTES = 128 * MIB;
+
+/** As hitless.yml has sizes: `32MiB`, `64KiB`, else in bytes. */
+export function sizeText(bytes: number): string {
+  if (bytes % MIB === 0) return `${bytes / MIB}MiB`;
+  return bytes % KIB === 0 ? `${bytes / KIB}KiB` : `${bytes} bytes`;
+}

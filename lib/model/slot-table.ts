@@ -87,8 +87,10 @@ export interface BackendSlots {
   readonly slots: readonly Slot[];
   /** Those of the last `hold`, oldest first. */
   readonly departures: readonly Departure[];
-  /** What the last reading of Consul had and nobody will serve. */
+  /** What the last reading of Consul had and nobody will serve; the first 20. */
   readonly refused: readonly Refusal[];
+  /** How many more. Absent: none. */
+  readonly refusedMore?: number;
   /** What its slots were made with. Absent: not known, an earlier release made them. */
   readonly policy?: DecidedPolicy;
   /** Those that were heard of since `policy` counts, in that order. */

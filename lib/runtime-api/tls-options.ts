@@ -1,9 +1,10 @@
 /** Which TLS a `tls://` instance is spoken to with: our files, its name, and its certificate always verified. */
 
-import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { type ConnectionOptions, createSecureContext, type SecureContext } from 'node:tls';
+import { readFile } from '../files/read-file.ts';
 import type { TlsFiles, TlsTexts } from '../model/fleet.ts';
+import { LARGEST_FILE_BYTES } from '../model/limits.ts';
 
 /**
  * Without `ca` the certificate authorities of Node.js are trusted. Without `cert` and `key` no client certificate is
@@ -22,7 +23,7 @@ export async function tlsOptions(host: string, files: TlsFiles | TlsTexts): Prom
 }
 
 async function secureContext(files: TlsFiles | TlsTexts): Promise<SecureContext> {
-  const { ca, cert, key } = 'pem' in files ? files.pem : await read(files);
+  const { ca, cert, key } = 'pem' in files ? files.pem : read(files);
   try {
     return createSecureContext({ ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) });
   } catch (error) {
@@ -31,19 +32,18 @@ async function secureContext(files: TlsFiles | TlsTexts): Promise<SecureContext>
   }
 }
 
-async function read(files: TlsFiles) {
-  const [ca, cert, key] = await Promise.all([
-    pem('tls.ca', files.ca),
-    pem('tls.cert', files.cert),
-    pem('tls.key', files.key),
-  ]);
-  return { ca, cert, key };
+function read(files: TlsFiles) {
+  return {
+    ca: pem('tls.ca', files.ca),
+    cert: pem('tls.cert', files.cert),
+    key: pem('tls.key', files.key),
+  };
 }
 
-async function pem(setting: string, path: string | undefined): Promise<string | undefined> {
+function pem(setting: string, path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
   try {
-    return await readFile(path, 'utf8');
+    return readFile(path, LARGEST_FILE_BYTES.pem);
   } catch (error) {
     throw new Error(`cannot read ${setting}: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,

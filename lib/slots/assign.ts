@@ -20,6 +20,7 @@
 
 import { type Endpoint, endpointKey, endpointOrder, type Refusal } from '../model/endpoint.ts';
 import type { BackendPolicy } from '../model/fleet.ts';
+import { firstRefused } from '../model/limits.ts';
 import type { Reading } from '../model/service-entry.ts';
 import type { BackendSlots, Slot } from '../model/slot-table.ts';
 import { depart } from './depart.ts';
@@ -53,8 +54,9 @@ export function assignBackend(assignment: Assignment): BackendSlots {
   departures.push(...depart(slots, assignment, departures));
   const unplaced = place(slots, ready, policy, nowMs);
 
-  const refused = [...reading.refused, ...unplaced.map(noSlotLeft)];
-  const next: BackendSlots = { service: policy.service, server: policy.server, slots, departures, refused };
+  const refused = firstRefused([...reading.refused, ...unplaced.map(noSlotLeft)]);
+  const { service, server } = policy;
+  const next: BackendSlots = { service, server, slots, departures, ...refused };
   return previous !== null && sameButForDepartures(previous, next) ? previous : next;
 }
 
@@ -169,6 +171,7 @@ function sameButForDepartures(previous: BackendSlots, next: BackendSlots): boole
     previous.slots.length === next.slots.length &&
     previous.slots.every((slot, index) => slot === next.slots[index]) &&
     previous.refused.length === next.refused.length &&
+    previous.refusedMore === next.refusedMore &&
     previous.refused.every((refusal, index) => sameRefusal(refusal, next.refused[index]))
   );
 }

@@ -3,7 +3,7 @@
 import * as v from 'valibot';
 import type { KnownInstances } from '../model/found-instance.ts';
 import { checkDocument, decodeDocument, VERSION } from './document.ts';
-import { address, keyName, port, timeMs } from './schemas.ts';
+import { address, count, keyName, port, timeMs } from './schemas.ts';
 
 const knownInstances = v.object({
   version: v.literal(VERSION),
@@ -18,6 +18,7 @@ const knownInstances = v.object({
       reason: v.string(),
     }),
   ),
+  refusedMore: v.exactOptional(count),
 }) satisfies v.GenericSchema<unknown, KnownInstances>;
 
 /** @throws DocumentInvalid when what would be written could not be read again. */

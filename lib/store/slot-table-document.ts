@@ -89,6 +89,7 @@ const backendSlots = v.object({
   refused: v.array(
     v.object({ address: v.string(), port: v.pipe(v.number(), v.finite()), reason: v.string() }),
   ),
+  refusedMore: v.exactOptional(count),
   policy: v.exactOptional(policy),
   overruled: v.exactOptional(v.array(overruled)),
   parkingSinceMs: v.exactOptional(timeMs),
@@ -173,12 +174,13 @@ function listLines(key: string, items: readonly object[] | undefined): string[] 
 
 /** The schema made the objects, so their fields are in its order. */
 function encodeBackend(backend: BackendSlots): string {
-  const { service, server, policy, overruled, parkingSinceMs, slots, departures, refused } = backend;
+  const { service, server, policy, overruled, parkingSinceMs, slots, departures, refused, refusedMore } =
+    backend;
   const lists = Object.entries({ slots, departures, refused }).map(([key, items]) => {
     const lines = items.map((item) => `        ${JSON.stringify(item)}`);
     return `      ${JSON.stringify(key)}: ${block('[', lines, ']', '      ')}`;
   });
-  const facts = Object.entries({ service, server, policy, overruled, parkingSinceMs });
+  const facts = Object.entries({ service, server, policy, overruled, parkingSinceMs, refusedMore });
   const head = facts.flatMap(([key, value]) =>
     value === undefined ? [] : [`      ${JSON.stringify(key)}: ${JSON.stringify(value)}`],
   );

@@ -3,6 +3,7 @@
 import { type Decision, decide, unlistedBackends } from '../model/deciding.ts';
 import { type Endpoint, endpointKey } from '../model/endpoint.ts';
 import type { BackendPolicy, Fleet } from '../model/fleet.ts';
+import { MOST_REFUSED } from '../model/limits.ts';
 import type { Reading } from '../model/service-entry.ts';
 import { type BackendSlots, isUntouched, type SlotTable, slotsOfBackend } from '../model/slot-table.ts';
 import type { RenderedConfiguration } from '../render/configuration.ts';
@@ -77,7 +78,7 @@ export async function proposeTable(
   const previous = stored === null ? null : decodeSlotTable(slotTableKey(fleet.name), stored.body);
   const decisions = decide(fleet, previous);
   const read = decisions.filter(({ parking }) => !parking).map(({ policy }) => policy);
-  const { backends: readings, indexes, failures } = await readFleetEndpoints(ports, read, fallback);
+  const { backends: readings, indexes, failures } = await readFleetEndpoints(ports, fleet, read, fallback);
   if (previous === null && readings.size === 0) {
     throw new ConsulUnavailable(failures.map((failure) => failure.error).join('; '));
   }
@@ -219,9 +220,14 @@ function tell(
   for (const { address, port, reason } of next.refused) {
     log({ event: 'endpoint_refused', level: 'warn', fleet: fleet.name, backend, address, port, reason });
   }
-  for (const notice of reading.notices) {
-    log({ event: 'endpoint_noticed', level: 'info', fleet: fleet.name, backend, notice });
+  const facts = { fleet: fleet.name, backend };
+  const more = next.refusedMore;
+  if (more !== undefined) log({ event: 'endpoint_refused', level: 'warn', ...facts, more });
+  for (const notice of reading.notices.slice(0, MOST_REFUSED)) {
+    log({ event: 'endpoint_noticed', level: 'info', ...facts, notice });
   }
+  const unnamed = reading.notices.length - MOST_REFUSED;
+  if (unnamed > 0) log({ event: 'endpoint_noticed', level: 'info', ...facts, more: unnamed });
   for (const [index, slot] of next.slots.entries()) {
     if (slot.state !== 'serving' || slot.withheld === null) continue;
     const { reason, sinceMs, untilMs } = slot.withheld;

@@ -30,6 +30,8 @@ export interface BackendStatus {
   readonly drainingUntil: string | null;
   readonly withheld: readonly WithheldChange[];
   readonly refused: readonly Refusal[];
+  /** How many more are refused than `refused` names. Absent: none. */
+  readonly refusedMore?: number;
   /** Null: nobody else has a say in it. */
   readonly decision: BackendDecision | null;
 }
@@ -47,7 +49,7 @@ export interface BackendDecision {
 }
 
 /** A backend that the table has and this hitless.yml does not list. */
-export interface UnlistedBackend extends Omit<BackendStatus, 'decision' | 'refused'> {
+export interface UnlistedBackend extends Omit<BackendStatus, 'decision' | 'refused' | 'refusedMore'> {
   /** When the hitless.yml was written that lists it, or listed it; null: not known. */
   readonly writtenAt: string | null;
   /** Since when its servers are taken out for good; null: they are not, it stays as it is. */
@@ -87,6 +89,7 @@ export function backendStatus(
       ];
     }),
     refused: known?.refused ?? [],
+    ...(known?.refusedMore !== undefined && { refusedMore: known.refusedMore }),
     decision: null,
   };
 }
@@ -141,7 +144,12 @@ export function unlistedStatuses(
       const known = table === null ? undefined : slotsOfBackend(table, backend);
       if (known === undefined) return [];
       const { policy, parkingSinceMs, service } = known;
-      const { refused: _, decision: __, ...status } = backendStatus({ backend, service, slots: 0 }, table);
+      const {
+        refused: _,
+        refusedMore: __,
+        decision: ___,
+        ...status
+      } = backendStatus({ backend, service, slots: 0 }, table);
       const writtenAt = policy === undefined ? null : isoTime(policy.writtenAtMs);
       const parkingSince = parkingSinceMs === undefined ? null : isoTime(parkingSinceMs);
       return [[backend, { ...status, writtenAt, parkingSince }]];

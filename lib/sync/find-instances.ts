@@ -28,8 +28,10 @@ const AT_ONCE = 50;
 export interface WholeFleet {
   /** With all of its instances; `instancesFrom` is null. */
   readonly fleet: Fleet;
-  /** Registrations that cannot be instances. */
+  /** Registrations that cannot be instances; the first 20. */
   readonly refused: readonly InstanceRefusal[];
+  /** How many more. Absent: none. */
+  readonly refusedMore?: number;
   /** At most one; none when Consul answered, or was not asked. */
   readonly consulFailures: readonly ConsulFailure[];
 }
@@ -47,7 +49,7 @@ export async function findInstances(
 ): Promise<WholeFleet> {
   const from = fleet.instancesFrom;
   if (from === null) return whole(fleet, null);
-  const asking = askConsul(ports, from);
+  const asking = askConsul(ports, fleet, from);
   for (let race = 0; race < MOST_RACES; race += 1) {
     const { known, etag } = await readKnown(ports, fleet);
     const entries = await asking;
@@ -90,16 +92,25 @@ function whole(fleet: Fleet, known: KnownInstances | null): WholeFleet {
   return {
     fleet: { ...fleet, instances: [...listed, ...found], instancesFrom: null },
     refused: known.refused,
+    ...(known.refusedMore !== undefined && { refusedMore: known.refusedMore }),
     consulFailures: [],
   };
 }
 
+/** As results have it. */
+export function moreRefused({ refusedMore }: Pick<WholeFleet, 'refusedMore'>): {
+  readonly refusedInstancesMore?: number;
+} {
+  return refusedMore === undefined ? {} : { refusedInstancesMore: refusedMore };
+}
+
 async function askConsul(
   { readService }: SyncPorts,
+  { answerBytes }: Fleet,
   { service }: InstancesFrom,
 ): Promise<readonly HealthEntry[] | ConsulFailure> {
   try {
-    const { entries } = await readService(service);
+    const { entries } = await readService(service, { mostBytes: answerBytes });
     // Without names, each address is a registration of its own.
     return entries.map((entry) => ({ node: entry.address, id: `${entry.port}`, ...entry }));
   } catch (failed) {
@@ -167,5 +178,8 @@ function tell({ log }: SyncPorts, fleet: Fleet, known: KnownInstances | null, ne
       ...{ event: 'instance_refused', level: 'warn', fleet: fleet.name },
       ...{ instance: name, address, port, reason },
     });
+  }
+  if (next.refusedMore !== undefined) {
+    log({ event: 'instance_refused', level: 'warn', fleet: fleet.name, more: next.refusedMore });
   }
 }

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FoundInstances } from '../consul/instances.ts';
 import { endpointKey } from '../model/endpoint.ts';
 import type { KnownInstance, KnownInstances } from '../model/found-instance.ts';
+import { firstRefused } from '../model/limits.ts';
 
 /**
  * Consul answers a part of the truth for half a minute after its own restart (measured on 1.8.7), and a load balancer
@@ -48,7 +49,7 @@ export function nextKnown(
   const old = new Set(before.map(({ name }) => name));
   const newcomers = [...fresh.values()].filter(({ name }) => !old.has(name));
   const instances = withoutGaps([...kept, ...newcomers]);
-  const next: KnownInstances = { version: 1, fleet, service, instances, refused: found.refused };
+  const next: KnownInstances = { version: 1, fleet, service, instances, ...firstRefused(found.refused) };
   return known !== null && isDeepStrictEqual(next, known) ? known : next;
 }
 

@@ -9,7 +9,7 @@ import { decodeSlotTable } from '../store/slot-table-document.ts';
 import { type Applied, type ApplyOptions, together } from './apply-instance.ts';
 import { applyToShard, type RecalledShard } from './apply-shard.ts';
 import { proposeTable, publishTable } from './assign-fleet.ts';
-import { findInstances, recallInstances } from './find-instances.ts';
+import { findInstances, moreRefused, recallInstances } from './find-instances.ts';
 import type { TableAt } from './knowledge.ts';
 import { momentNow } from './moment.ts';
 import type { SyncPorts } from './ports.ts';
@@ -39,6 +39,8 @@ export interface PassResult {
   readonly consulFailures: readonly ConsulFailure[];
   /** Registrations that cannot be instances of the fleet. */
   readonly refusedInstances: readonly InstanceRefusal[];
+  /** How many more than `refusedInstances` names. Absent: none. */
+  readonly refusedInstancesMore?: number;
   readonly applied: readonly Applied[];
   /** The shards that were handed out; empty when every instance was applied to. */
   readonly shards: readonly number[];
@@ -124,7 +126,8 @@ async function passOnce(
   if (publishFailure !== null) {
     ports.log({ event: 'failed', level: 'error', fleet: fleet.name, error: publishFailure.message });
   }
-  const found = { table, changed, consulFailures, refusedInstances, applied, shards: left };
+  const refused = { refusedInstances, ...moreRefused(whole) };
+  const found = { table, changed, consulFailures, ...refused, applied, shards: left };
   const result = { ...found, configurationWithheld, publishFailure };
   return { ...result, above: typeof publication === 'number' ? publication : 0 };
 }

@@ -6,8 +6,14 @@ import type { ObjectStore } from '../store/object-store.ts';
 
 export interface SyncPorts {
   readonly store: ObjectStore;
-  /** What Consul has registered for a service. Throws `ConsulFailed`, which names the call. */
-  readonly readService: (service: string) => Promise<{
+  /**
+   * What Consul has registered for a service. Throws `ConsulFailed`, which names the call; also when the answer has more
+   * bytes than are to be read.
+   */
+  readonly readService: (
+    service: string,
+    options?: { readonly mostBytes?: number | undefined },
+  ) => Promise<{
     /** A fleet that finds its instances in Consul needs the names of their registrations, too. */
     readonly entries: readonly (ServiceEntry & Partial<HealthEntry>)[];
     /** `X-Consul-Index`. */

@@ -11,7 +11,7 @@ import type { SlotTable } from '../model/slot-table.ts';
 import { missingSlotsProblem } from '../plan/explain.ts';
 import { slotTableKey } from '../store/keys.ts';
 import { proposeTable } from './assign-fleet.ts';
-import { findInstances } from './find-instances.ts';
+import { findInstances, moreRefused } from './find-instances.ts';
 import { type Look, lookAt, planFrom } from './look.ts';
 import type { SyncPorts } from './ports.ts';
 import type { ConsulFailure } from './read-endpoints.ts';
@@ -44,6 +44,8 @@ export interface FleetPreview {
   readonly consulFailures: readonly ConsulFailure[];
   /** Registrations that cannot be instances of the fleet. */
   readonly refusedInstances: readonly InstanceRefusal[];
+  /** How many more than `refusedInstances` names. Absent: none. */
+  readonly refusedInstancesMore?: number;
   /** In the order of the configuration, then those that were found in Consul. */
   readonly instances: readonly InstancePreview[];
 }
@@ -66,7 +68,8 @@ export async function previewFleet(ports: SyncPorts, configured: Fleet): Promise
     }),
   );
   const { configurationWithheld } = proposal;
-  return { table, changed, configurationWithheld, consulFailures, refusedInstances, instances };
+  const refused = { refusedInstances, ...moreRefused(whole) };
+  return { table, changed, configurationWithheld, consulFailures, ...refused, instances };
 }
 
 async function previewInstance(

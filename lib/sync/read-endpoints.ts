@@ -1,7 +1,7 @@
 /** What every backend of a fleet is to serve, from Consul or, when Consul cannot be read, from the event itself. */
 
 import { readEndpoints } from '../consul/reading.ts';
-import type { BackendPolicy } from '../model/fleet.ts';
+import type { BackendPolicy, Fleet } from '../model/fleet.ts';
 import type { Reading, ServiceEntry } from '../model/service-entry.ts';
 import type { Cause } from '../model/slot-table.ts';
 import type { SyncPorts } from './ports.ts';
@@ -30,6 +30,7 @@ export interface FleetReading {
  */
 export async function readFleetEndpoints(
   ports: SyncPorts,
+  { answerBytes }: Fleet,
   policies: readonly BackendPolicy[],
   fallback: EntriesByService,
 ): Promise<FleetReading> {
@@ -39,7 +40,7 @@ export async function readFleetEndpoints(
   const answers = await Promise.all(
     services.map(async (service): Promise<[string, readonly ServiceEntry[] | undefined]> => {
       try {
-        const { entries, index } = await ports.readService(service);
+        const { entries, index } = await ports.readService(service, { mostBytes: answerBytes });
         if (index != null) indexes.set(service, index);
         return [service, entries];
       } catch (failed) {

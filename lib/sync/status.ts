@@ -17,7 +17,7 @@ import {
   type UnlistedBackend,
   unlistedStatuses,
 } from './backend-status.ts';
-import { recallInstances } from './find-instances.ts';
+import { moreRefused, recallInstances } from './find-instances.ts';
 import { nextConfiguration } from './next-configuration.ts';
 import { readReport, readShard, type Shard, shardsOf } from './shard-reports.ts';
 import { type Propagation, propagationOf } from './trail.ts';
@@ -76,6 +76,8 @@ export interface FleetStatus {
   readonly instances: Readonly<Record<string, InstanceStatus>>;
   /** Registrations that cannot be instances of the fleet. */
   readonly refusedInstances: readonly InstanceRefusal[];
+  /** How many more than `refusedInstances` names. Absent: none. */
+  readonly refusedInstancesMore?: number;
   readonly backends: Readonly<
     Record<string, BackendStatus & { readonly operatorHeld: readonly HeldServer[] }>
   >;
@@ -93,7 +95,8 @@ export interface FleetStatus {
  *   reason.
  */
 export async function fleetStatus(store: ObjectStore, configured: Fleet): Promise<FleetStatus> {
-  const { fleet, refused: refusedInstances } = await recallInstances(store, configured);
+  const whole = await recallInstances(store, configured);
+  const { fleet, refused: refusedInstances } = whole;
   const key = slotTableKey(fleet.name);
   const stored = await store.get(key);
   const table = stored === null ? null : decodeSlotTable(key, stored.body);
@@ -117,6 +120,7 @@ export async function fleetStatus(store: ObjectStore, configured: Fleet): Promis
     laggards: instances.flatMap(([name, { converged }]) => (converged ? [] : [name])),
     instances: Object.fromEntries(instances),
     refusedInstances,
+    ...moreRefused(whole),
     backends: Object.fromEntries(
       Object.entries(backendStatuses(fleet, table)).map(([name, status]) => {
         const own = held.filter(({ backend }) => backend === name);

@@ -9,7 +9,7 @@ import type { RuntimeLevel } from '../runtime-api/commands/show-cli-level.ts';
 import { slotTableKey } from '../store/keys.ts';
 import type { ObjectStore, StoredObject } from '../store/object-store.ts';
 import { decodeSlotTable } from '../store/slot-table-document.ts';
-import { findInstances } from './find-instances.ts';
+import { findInstances, moreRefused, type WholeFleet } from './find-instances.ts';
 import type { SyncPorts } from './ports.ts';
 import { stateFileNotes } from './state-file-notes.ts';
 
@@ -40,6 +40,8 @@ export interface FleetSurvey {
   readonly instances: readonly InstanceSurvey[];
   /** Registrations that cannot be instances of the fleet. */
   readonly refusedInstances: readonly InstanceRefusal[];
+  /** How many more than `refusedInstances` names. Absent: none. */
+  readonly refusedInstancesMore?: number;
   readonly services: readonly ServiceSurvey[];
   readonly store: Found & {
     /** Of the table; 0: there is none yet; null: the store could not be read. */
@@ -55,17 +57,18 @@ export async function surveyFleet(ports: SyncPorts, configured: Fleet): Promise<
     ...(instancesFrom === null ? [] : [instancesFrom.service]),
   ];
   const services = [...new Set(used)];
-  const { fleet, refused: refusedInstances } = await wholeFleet(ports, configured);
+  const whole = await wholeFleet(ports, configured);
+  const { fleet, refused: refusedInstances } = whole;
   const [instances, consul, store] = await Promise.all([
     Promise.all(fleet.instances.map((instance) => surveyInstance(ports, fleet, instance))),
-    Promise.all(services.map((service) => surveyService(ports, service))),
+    Promise.all(services.map((service) => surveyService(ports, fleet, service))),
     surveyStore(ports, fleet),
   ]);
-  return { instances, refusedInstances, services: consul, store };
+  return { instances, refusedInstances, ...moreRefused(whole), services: consul, store };
 }
 
 /** Why the store cannot be read, its own survey says. */
-async function wholeFleet(ports: SyncPorts, fleet: Fleet) {
+async function wholeFleet(ports: SyncPorts, fleet: Fleet): Promise<Omit<WholeFleet, 'consulFailures'>> {
   return findInstances(ports, fleet, { write: false }).catch(() => ({ fleet, refused: [] }));
 }
 
@@ -116,9 +119,13 @@ function slotProblems({ backends }: Fleet, servers: readonly ObservedServer[]): 
   });
 }
 
-async function surveyService({ readService }: SyncPorts, service: string): Promise<ServiceSurvey> {
+async function surveyService(
+  { readService }: SyncPorts,
+  { answerBytes }: Fleet,
+  service: string,
+): Promise<ServiceSurvey> {
   try {
-    const { entries } = await readService(service);
+    const { entries } = await readService(service, { mostBytes: answerBytes });
     const problems = entries.length === 0 ? [`Consul has no service ${service}`] : [];
     return { service, registered: entries.length, problems };
   } catch (failed) {

@@ -272,3 +272,47 @@ fleets:
     ]);
   });
 });
+
+describe('a few lines that stand for too much are refused at once', () => {
+  const nested = (levels: number, level: (above: string) => string) =>
+    Array.from({ length: levels }, (_, n) => `a${n + 1}: &a${n + 1} ${level(`*a${n}`)}`).join('\n');
+  const bombs = [
+    { what: 'aliases of aliases', text: nested(40, (above) => `[${Array(9).fill(above)}]`) },
+    { what: 'merges of merges', text: nested(60, (above) => `{<<: ${above}, <<: ${above}, own: 1}`) },
+    { what: 'merges of lists', text: nested(60, (above) => `{<<: [${above}, ${above}], own: 1}`) },
+    {
+      what: 'a long chain of merges',
+      text: nested(5_000, (above) => `{<<: ${above}, own${above.slice(1)}: 1}`),
+    },
+  ];
+  test.each(bombs)('$what', ({ text }) => {
+    const began = performance.now();
+    expect(problemsOf(`a0: &a0 {key: value}\n${text}\n`)).toEqual([
+      expect.stringMatching(
+        /^hitless\.yml:\d+: the anchors and merge keys up to here make more than 500000 values of it$/,
+      ),
+    ]);
+    expect(performance.now() - began).toBeLessThan(2_000);
+  });
+
+  test.each([
+    { what: 'an alias of itself', text: 'a: &a {b: *a}', says: 'hitless.yml:1: *a contains itself' },
+    { what: 'a merge with itself', text: 'a: &a {<<: *a}', says: 'hitless.yml:1: *a contains itself' },
+    { what: 'brackets', text: `a: ${'['.repeat(100_000)}`, says: 'hitless.yml:1: it is nested too deeply' },
+    {
+      what: 'a merge with what is no map',
+      text: 'a: 1\nb: {<<: [1]}',
+      says: 'hitless.yml:2: a merge key (<<) takes a map, or a list of maps',
+    },
+  ])('$what', ({ text, says }) => {
+    expect(problemsOf(text)).toEqual([says]);
+  });
+
+  test('what is not ours at all is told in fifty lines, and shown in short', () => {
+    const lines = Array.from({ length: 20_000 }, (_, n) => `key${n}: ${'x'.repeat(50)}`).join('\n');
+    const problems = problemsOf(`${lines}\nstore: ${'y'.repeat(10_000)}\n`);
+    expect(problems).toHaveLength(51);
+    expect(problems.at(-1)).toBe('… and 19952 more');
+    expect(Math.max(...problems.map((line) => line.length))).toBeLessThan(400);
+  });
+});

@@ -153,11 +153,11 @@ describe('no call lasts longer than its time', () => {
     const asked = Promise.withResolvers<void>();
     const address = await inPlaceOfConsul(() => asked.resolve());
     const caller = new AbortController();
-    const reading = failureOf(readerOf(address).readService('web', caller.signal));
+    const reading = failureOf(readerOf(address).readService('web', { signal: caller.signal }));
     await asked.promise;
     caller.abort();
     expect((await reading).why).toBe('given up by the caller');
-    const never = await failureOf(readerOf(address).readService('web', caller.signal));
+    const never = await failureOf(readerOf(address).readService('web', { signal: caller.signal }));
     expect(never.why).toBe('given up before it was sent');
   });
 });
@@ -210,4 +210,45 @@ test.each([
   const everything = inspect(failure, { depth: Number.POSITIVE_INFINITY, showHidden: true });
   expect(everything).not.toContain('s3cr3t-t0ken');
   expect(everything).not.toContain('passw0rd');
+});
+
+describe('an answer has a size', () => {
+  const endless: RequestListener = (_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    const more = Buffer.alloc(256 * 1024, '[');
+    const write = () => {
+      while (!response.destroyed && response.write(more));
+    };
+    response.on('drain', write);
+    write();
+  };
+
+  test('one that never ends is given up at 32 MiB, by a sentence that names the key, in little memory', async () => {
+    const address = await inPlaceOfConsul(endless);
+    const before = process.memoryUsage().rss;
+    const failure = await failureOf(readerOf(address).readService('web'));
+    expect(failure.why).toBe(
+      'its answer has more than 32MiB, and was read no further; `consul_answer` of the fleet in hitless.yml takes more',
+    );
+    expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
+  });
+
+  test('the caller says how large, and a whole answer of that size is read', async () => {
+    const body = `[${' '.repeat(70_000)}]`;
+    const address = await inPlaceOfConsul(json(body));
+    const reader = readerOf(address);
+    expect((await reader.readService('web', { mostBytes: body.length })).entries).toEqual([]);
+    const failure = await failureOf(reader.readService('web', { mostBytes: body.length - 1 }));
+    expect(failure.why).toContain(`more than ${body.length - 1} bytes`);
+  });
+});
+
+test('a token that a file or a parameter gave a line end is sent without it', async () => {
+  const tokens: unknown[] = [];
+  const address = await inPlaceOfConsul((request, response) => {
+    tokens.push(request.headers['x-consul-token']);
+    response.writeHead(200, { 'content-type': 'application/json' }).end('[]');
+  });
+  await readerOf(address, { token: ' the-token\r\n' }).readService('web');
+  expect(tokens).toEqual(['the-token']);
 });

@@ -14,8 +14,8 @@ const REST_OF_CONSUL =
 /** The SDK's way of sending again that AWS_RETRY_MODE can ask for; every client here has its own (lib/aws/retries.ts). */
 const ADAPTIVE_RETRIES = /@smithy[\\/]core[\\/].*[\\/]AdaptiveRetryStrategy\.js$/;
 
-/** The SDK's own SHA-256, for where Node.js was built without one (Sha256Node.js, `hasNativeCrypto`). */
-const SHA256_WITHOUT_NODE = /@smithy[\\/]core[\\/].*[\\/]Sha256Js\.js$/;
+/** The SDK's own SHA-1 and SHA-256, for where Node.js was built without (Sha256Node.js, `hasNativeCrypto`). */
+const SHA_WITHOUT_NODE = /(?:@smithy[\\/]core|@aws-sdk[\\/]checksums)[\\/].*[\\/](Sha\d+Js)\.js$/;
 
 /** They ask for their own version, and get all that npm wants to know of them. */
 const MANIFEST = /node_modules[\\/].*[\\/]package\.json$/;
@@ -38,8 +38,8 @@ export const unused: Plugin = {
       contents: 'export class AdaptiveRetryStrategy {}',
       loader: 'js',
     }));
-    build.onLoad({ filter: SHA256_WITHOUT_NODE }, () => ({
-      contents: 'export class Sha256Js {}',
+    build.onLoad({ filter: SHA_WITHOUT_NODE }, ({ path }) => ({
+      contents: `export class ${basename(path, '.js')} {}`,
       loader: 'js',
     }));
     build.onResolve({ filter: /^\.\/directory-store\.ts$/ }, () => ({

@@ -43,8 +43,16 @@ export function withheldLines(backends: Backends): string[] {
   });
 }
 
-/** A line for each endpoint, and each load balancer, of Consul that is not let through. */
-export function refusedLines(backends: Backends, instances: readonly InstanceRefusal[]): string[] {
+interface RefusedInstances {
+  readonly refusedInstances: readonly InstanceRefusal[];
+  readonly refusedInstancesMore?: number;
+}
+
+/** A line for each endpoint, and each load balancer, of Consul that is not let through; the last one counts the others. */
+export function refusedLines(
+  backends: Backends,
+  { refusedInstances: instances, refusedInstancesMore = 0 }: RefusedInstances,
+): string[] {
   const told = (of: string, { address, port, reason }: Refusal) =>
     `${of}  ${JSON.stringify(address)} port ${port}: ${reason}`;
   const lines = [
@@ -53,7 +61,15 @@ export function refusedLines(backends: Backends, instances: readonly InstanceRef
       refused.map((refusal) => told(backend, refusal)),
     ),
   ];
-  return cut(lines).map((line) => `  ${bad('refused')}   ${line}`);
+  const shown = lines.slice(0, MOST);
+  const unnamed = Object.values(backends).map(({ refusedMore = 0 }) => refusedMore);
+  const more = unnamed.reduce(
+    (sum, count) => sum + count,
+    lines.length - shown.length + refusedInstancesMore,
+  );
+  return [...shown, ...(more === 0 ? [] : [`… and ${more} more`])].map(
+    (line) => `  ${bad('refused')}   ${line}`,
+  );
 }
 
 /** Backends that the table has and this hitless.yml does not list: they are nobody's mistake, and nothing is done to them. */

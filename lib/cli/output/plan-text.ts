@@ -26,7 +26,7 @@ export function planText({ name, backends: policies }: Fleet, plan: FleetPlan): 
     `${strong(`fleet ${name}`)}: ${generationText(plan)}; ${slotsInUse(plan.backends)}`,
     ...consulLines(plan.consulFailures, policies),
     ...withheldLines(plan.backends),
-    ...refusedLines(plan.backends, plan.refusedInstances),
+    ...refusedLines(plan.backends, plan),
     ...decisionLines(plan.backends, plan.configurationWithheld),
     ...unlistedLines(plan.unlisted),
     ...columns(['instance', 'haproxy', 'plan'], rows),

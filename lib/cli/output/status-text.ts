@@ -8,7 +8,7 @@ import { counted, toTheSecond } from './words.ts';
 
 export function statusText(
   name: string,
-  { generation, propagation, laggards, instances, refusedInstances, backends, ...status }: FleetStatus,
+  { generation, propagation, laggards, instances, backends, ...status }: FleetStatus,
 ): string[] {
   const all = Object.values(instances);
   const converged = all.filter((instance) => instance.converged).length;
@@ -23,11 +23,11 @@ export function statusText(
     `${strong(`fleet ${name}`)}: ${state}`,
     ...columns(
       ['backend', 'service', 'slots', 'serving', 'draining', 'free', 'withheld', 'refused'],
-      Object.entries(backends).map(([backend, { service, slots, withheld, refused }]) => [
+      Object.entries(backends).map(([backend, { service, slots, withheld, refused, refusedMore = 0 }]) => [
         backend,
         service,
         ...[slots.total, slots.serving, slots.draining, slots.free].map(String),
-        ...[withheld.length, refused.length].map(String),
+        ...[withheld.length, refused.length + refusedMore].map(String),
       ]),
     ),
     ...columns(
@@ -44,7 +44,7 @@ export function statusText(
     ),
     ...propagationLines(propagation, laggards),
     ...withheldLines(backends),
-    ...refusedLines(backends, refusedInstances),
+    ...refusedLines(backends, status),
     ...decisionLines(backends, status.configurationWithheld),
     ...unlistedLines(status.unlisted),
     ...heldLines(held),

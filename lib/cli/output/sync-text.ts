@@ -31,7 +31,7 @@ export function syncText({ name, backends: policies }: Fleet, sync: FleetSync): 
     ...consulLines(sync.consulFailures, policies),
     ...(sync.drained ? [] : [`  ${bad('draining')}  the time to wait is over, a later sync goes on`]),
     ...withheldLines(sync.backends),
-    ...refusedLines(sync.backends, sync.refusedInstances),
+    ...refusedLines(sync.backends, sync),
     ...decisionLines(sync.backends, sync.configurationWithheld),
     ...unlistedLines(sync.unlisted),
     ...columns(

@@ -2,12 +2,10 @@
 
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { NotHealthEntries, parseHealthEntries, withoutNames } from '../lib/consul/health-entries.ts';
+import { LARGEST_WATCH_BODY_BYTES } from '../lib/model/limits.ts';
 import type { ServiceEntry } from '../lib/model/service-entry.ts';
 import { HttpRefusal } from './http-refusal.ts';
 import { otherWatchType } from './watch-type.ts';
-
-/** Larger than that no body is read: 5 MiB are the entries of some 3,000 service instances (measured: 1.7 KB each). */
-export const LARGEST_BODY_BYTES = 5 * 1024 * 1024;
 
 const WATCH_HINT = 'configure a Consul watch of type "service" for this URL';
 
@@ -24,11 +22,11 @@ export interface WatchBody {
  */
 export function readWatchBody(event: APIGatewayProxyEventV2): WatchBody {
   const bytes = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
-  if (bytes.length > LARGEST_BODY_BYTES) {
+  if (bytes.length > LARGEST_WATCH_BODY_BYTES.webhook) {
     throw new HttpRefusal(
       413,
       'BODY_TOO_LARGE',
-      `the body has ${bytes.length} bytes, ${LARGEST_BODY_BYTES} at most are read; the scheduled reconcile reads this service from Consul itself`,
+      `the body has ${bytes.length} bytes, ${LARGEST_WATCH_BODY_BYTES.webhook} at most are read; the scheduled reconcile reads this service from Consul itself`,
     );
   }
   const entries = readEntries(parseJson(bytes));

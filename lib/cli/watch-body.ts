@@ -2,10 +2,9 @@
 
 import { addAbortSignal, type Readable } from 'node:stream';
 import { parseHealthEntries } from '../consul/health-entries.ts';
+import { LARGEST_WATCH_BODY_BYTES, sizeText } from '../model/limits.ts';
 import type { ServiceEntry } from '../model/service-entry.ts';
 
-/** A body of 1,000 instances has 1.7 MB (measured, Consul 1.8.7). */
-const LONGEST_BYTES = 64 * 1024 * 1024;
 /** Consul writes the body at once and closes; somebody who keeps the pipe open must not stop the sync. */
 const PATIENCE_MS = 10_000;
 
@@ -34,8 +33,10 @@ export async function readWatchBody(
     for await (const chunk of input) {
       const piece = Buffer.from(chunk);
       bytes += piece.length;
-      if (bytes > LONGEST_BYTES)
-        throw new WatchBodyUnusable(`standard input has more than ${LONGEST_BYTES} bytes`);
+      if (bytes > LARGEST_WATCH_BODY_BYTES.input) {
+        const most = sizeText(LARGEST_WATCH_BODY_BYTES.input);
+        throw new WatchBodyUnusable(`standard input has more than ${most}`);
+      }
       chunks.push(piece);
     }
   } catch (error) {

@@ -30,6 +30,15 @@ export function firstRefused<T>(refused: readonly T[]): {
  */
 export const LARGEST_ANSWER_BYTES = 32 * MIB;
 
+/**
+ * The same in the body of a watch. On standard input: 39,000 registrations. At the webhook: 3,000; Lambda takes 6 MB, and
+ * a larger one costs no more than a minute, for the reconcile reads Consul itself.
+ */
+export const LARGEST_WATCH_BODY_BYTES = { input: 64 * MIB, webhook: 5 * MIB } as const;
+
+/** A message with more endpoints goes without them: it is read and billed in steps of 64 KiB. SQS itself takes 1 MiB. */
+export const LARGEST_MESSAGE_BYTES = 256 * KIB;
+
 /** What `consul_answer` can be: below, a service of a few servers would not fit; above, no worker's memory holds it. */
 export const ANSWER_BYTES = { least: 64 * KIB, most: 256 * MIB } as const;
 

@@ -1,6 +1,7 @@
 /** What goes through the queue: JSON with a version. */
 
 import * as v from 'valibot';
+import { LARGEST_MESSAGE_BYTES } from '../model/limits.ts';
 import { isKeyName } from '../model/names.ts';
 import type { ServiceEntry } from '../model/service-entry.ts';
 import { MessageInvalid } from './message-invalid.ts';
@@ -40,8 +41,6 @@ export interface ApplyMessage {
 
 export type QueueMessage = ChangedMessage | ReconcileMessage | ApplyMessage;
 
-/** A message with more endpoints than this goes without them: it is read and billed in steps of 64 KiB. */
-const LARGEST_BYTES = 256 * 1024;
 const VERSION = 1;
 
 const version = v.literal(VERSION);
@@ -84,7 +83,7 @@ const queueMessage = v.variant('kind', [
  */
 export function encodeMessage(message: QueueMessage): string {
   const whole = toJson(message);
-  if (message.kind !== 'changed' || Buffer.byteLength(whole) <= LARGEST_BYTES) return whole;
+  if (message.kind !== 'changed' || Buffer.byteLength(whole) <= LARGEST_MESSAGE_BYTES) return whole;
   return toJson({ ...message, entries: null });
 }
 

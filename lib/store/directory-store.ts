@@ -6,12 +6,20 @@
  */
 
 import { createHash } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import pLimit, { type LimitFunction } from 'p-limit';
+import { LARGEST_OBJECT_BYTES } from '../model/limits.ts';
 import { giveTo, makeFolder, type Owner, ownerToBe } from './file-owner.ts';
 import { LockNotFree, takeKernelLock, withKernelLock } from './kernel-lock.ts';
-import { type ObjectStore, type StoredObject, StoreFailed, TurnNotFree } from './object-store.ts';
+import {
+  type ObjectStore,
+  ObjectTooLarge,
+  type StoredObject,
+  StoreFailed,
+  TurnNotFree,
+} from './object-store.ts';
 import { namesIn, removeOld } from './old-folders.ts';
 import { storeObstacles, withReason } from './store-obstacles.ts';
 
@@ -145,11 +153,24 @@ function lockOf(key: string): number {
 
 async function readObject(path: string): Promise<StoredObject | null> {
   try {
-    const bytes = await readFile(path);
+    const bytes = await readRegular(path);
     return { body: bytes.toString(), etag: etagOf(bytes) };
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null;
     throw error;
+  }
+}
+
+/** Opened without waiting: a pipe that somebody left there would be waited for until somebody writes into it. */
+async function readRegular(path: string): Promise<Buffer> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stats = await file.stat();
+    if (!stats.isFile() && !stats.isDirectory()) throw new Error('it is no regular file');
+    if (stats.size > LARGEST_OBJECT_BYTES) throw new ObjectTooLarge();
+    return await file.readFile();
+  } finally {
+    await file.close();
   }
 }
 

@@ -2,3 +2,6 @@
 
 /** On S3 `generationsKeptDays` of parameters.yml, where it says otherwise. */
 export const GENERATIONS_KEPT_DAYS = 90;
+
+/** In a directory so many at most: S3 does not count, and a disk is smaller than S3. */
+export const GENERATIONS_KEPT = 1_000;

@@ -1,5 +1,7 @@
 /** The object store port: what Hitless asks of S3, and of a directory in its place. */
 
+import { LARGEST_OBJECT_BYTES, sizeText } from '../model/limits.ts';
+
 export interface StoredObject {
   readonly body: string;
   /** Opaque; equal for equal content at the same key. */
@@ -35,11 +37,14 @@ export interface ObjectStore {
   list?(folder: string, signal?: AbortSignal): Promise<readonly string[]>;
 
   /**
-   * Removes folders from `folder` that are numbers and that another one followed more than `days` ago, the oldest
-   * first; never the one with the highest number, and at most so many. Absent: the store does it by itself, as S3's
-   * lifecycle does. Throws `StoreFailed`.
+   * Removes folders from `folder` that are numbers and that another one followed more than `days` ago, and those that
+   * are more than `keep`, the oldest first; never the one with the highest number, and `most` of them at once. Absent:
+   * the store does it by itself, as S3's lifecycle does. Throws `StoreFailed`.
    */
-  expire?(folder: string, options: { readonly days: number; readonly most: number }): Promise<void>;
+  expire?(
+    folder: string,
+    options: { readonly days: number; readonly keep: number; readonly most: number },
+  ): Promise<void>;
 
   /**
    * Waits until no other pass of the fleet is at work on this store, and keeps others waiting until the turn ends, or
@@ -72,6 +77,16 @@ export interface Turn {
 export class TurnNotFree extends Error {
   override readonly name = 'TurnNotFree';
   readonly code = 'STORE_TURN_NOT_FREE';
+}
+
+/** No object of Hitless is as large, whoever wrote it; it is not read. The cause of a `StoreFailed`. */
+export class ObjectTooLarge extends Error {
+  override readonly name = 'ObjectTooLarge';
+  readonly code = 'STORE_OBJECT_TOO_LARGE';
+
+  constructor() {
+    super(`it has more than ${sizeText(LARGEST_OBJECT_BYTES)}, which Hitless never writes`);
+  }
 }
 
 /** The store could not be asked, or answered something unexpected. Trying again later can help. */

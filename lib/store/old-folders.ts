@@ -17,14 +17,14 @@ export async function namesIn(folder: string): Promise<readonly string[]> {
 
 /**
  * Removes folders called by a number, the oldest first, when the next one is `days` old: for so long it was the newest
- * no more. The newest one stays, whatever its age. Who is killed in between leaves a folder without some of its files,
+ * no more; younger ones, too, when there are more than `keep`. The newest one stays, whatever its age. Who is killed in between leaves a folder without some of its files,
  * which the next one removes. Two at once do no harm.
  *
  * @param most so many at most.
  */
 export async function removeOld(
   folder: string,
-  { days, most }: { readonly days: number; readonly most: number },
+  { days, keep, most }: { readonly days: number; readonly keep: number; readonly most: number },
 ): Promise<void> {
   const beforeMs = Date.now() - days * DAY_MS;
   const names = await namesIn(folder);
@@ -33,7 +33,9 @@ export async function removeOld(
     .sort((one, other) => Number(one) - Number(other));
   for (const [index, number] of numbers.slice(0, most).entries()) {
     const next = numbers[index + 1];
-    if (next === undefined || (await bornMs(join(folder, next))) >= beforeMs) return;
+    if (next === undefined) return;
+    const isSurplus = numbers.length - index > keep;
+    if (!isSurplus && (await bornMs(join(folder, next))) >= beforeMs) return;
     await rm(join(folder, number), { recursive: true, force: true });
   }
 }

@@ -3,6 +3,8 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { GetObjectCommand } from '@aws-sdk/client-s3';
+import { LARGEST_OBJECT_BYTES } from '../model/limits.ts';
+import { ObjectTooLarge } from './object-store.ts';
 
 type Plugin = Parameters<GetObjectCommand['middlewareStack']['use']>[0];
 
@@ -20,7 +22,13 @@ export const wholeBody: Plugin = {
       (next) => async (args) => {
         const result = await next(args);
         const { response } = result;
-        if (hasStream(response)) response.body = Readable.from([await readWhole(response.body)]);
+        if (!hasStream(response)) return result;
+        // S3 always says it.
+        if (Number(response.headers['content-length']) > LARGEST_OBJECT_BYTES) {
+          response.body.destroy();
+          throw new ObjectTooLarge();
+        }
+        response.body = Readable.from([await readWhole(response.body)]);
         return result;
       },
       { step: 'deserialize', priority: 'low', name: 'hitlessWholeBody', override: true },
@@ -28,7 +36,9 @@ export const wholeBody: Plugin = {
   },
 };
 
-function hasStream(response: unknown): response is { body: Readable } {
+function hasStream(
+  response: unknown,
+): response is { body: Readable; headers: Readonly<Record<string, string>> } {
   return typeof response === 'object' && response !== null && 'body' in response
     ? response.body instanceof Readable
     : false;

@@ -6,7 +6,7 @@ import type { SlotTable } from '../model/slot-table.ts';
 import { type RenderedConfiguration, renderConfiguration } from '../render/configuration.ts';
 import { decodeCurrentConfiguration, encodeCurrentConfiguration } from '../store/current-document.ts';
 import { DocumentInvalid } from '../store/document-invalid.ts';
-import { GENERATIONS_KEPT_DAYS } from '../store/generations.ts';
+import { GENERATIONS_KEPT, GENERATIONS_KEPT_DAYS } from '../store/generations.ts';
 import {
   configurationKey,
   currentConfigurationKey,
@@ -68,6 +68,7 @@ export async function publish(
   if (publication === 'written' && previous !== null) {
     await ports.store.expire?.(generationsFolder(fleet.name), {
       days: GENERATIONS_KEPT_DAYS,
+      keep: GENERATIONS_KEPT,
       most: MOST_REMOVED,
     });
   }

@@ -1,6 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -126,6 +137,19 @@ test('two stores on one directory are one store, also through a symbolic link', 
   expect(results.filter((result) => result === 'lost-race')).toHaveLength(1);
 });
 
+test.each([
+  { what: 'huge', make: (path: string) => truncate(path, 1024 ** 4), says: 'it has more than 128MiB' },
+  { what: 'a pipe', make: (path: string) => execFileSync('mkfifo', [path]), says: 'it is no regular file' },
+  { what: 'a directory', make: (path: string) => mkdir(path), says: 'EISDIR' },
+])('an object that somebody made $what is refused at once', async ({ what, make, says }) => {
+  const store = createDirectoryStore(folder.path);
+  await store.put('fleets/edge/slots.json', '{}');
+  const path = join(folder.path, 'fleets/edge/slots.json');
+  if (what !== 'huge') await rm(path);
+  await make(path);
+  await expect(store.get('fleets/edge/slots.json')).rejects.toThrow(`cannot get ${path}: ${says}`);
+});
+
 describe('generations that were followed by another one long ago are removed', () => {
   const DAY_MS = 24 * 60 * 60_000;
 
@@ -147,21 +171,31 @@ describe('generations that were followed by another one long ago are removed', (
 
   test('what is younger stays, and what was the newest until then', async () => {
     const { store, left } = await aged(12);
-    await store.expire?.('generations', { days: 5, most: 100 });
+    await store.expire?.('generations', { days: 5, keep: 100, most: 100 });
     expect(await left()).toEqual(['7', '8', '9', '10', '11', '12']);
   });
 
   test('a few at a time', async () => {
     const { store, left } = await aged(12);
-    await store.expire?.('generations', { days: 5, most: 2 });
+    await store.expire?.('generations', { days: 5, keep: 100, most: 2 });
     expect((await left())[0]).toBe('3');
-    await store.expire?.('generations', { days: 5, most: 2 });
+    await store.expire?.('generations', { days: 5, keep: 100, most: 2 });
     expect((await left())[0]).toBe('5');
+  });
+
+  test('and younger ones that are too many', async () => {
+    const { store, left } = await aged(12);
+    await store.expire?.('generations', { days: 90, keep: 4, most: 5 });
+    expect(await left()).toEqual(['6', '7', '8', '9', '10', '11', '12']);
+    await store.expire?.('generations', { days: 90, keep: 4, most: 5 });
+    expect(await left()).toEqual(['9', '10', '11', '12']);
+    await store.expire?.('generations', { days: 90, keep: 0, most: 5 });
+    expect(await left()).toEqual(['12']);
   });
 
   test('the newest one never, whatever its age', async () => {
     const { store, left } = await aged(3);
-    await store.expire?.('generations', { days: -1, most: 100 });
+    await store.expire?.('generations', { days: -1, keep: 100, most: 100 });
     expect(await left()).toEqual(['3']);
   });
 
@@ -169,10 +203,10 @@ describe('generations that were followed by another one long ago are removed', (
     const { store, left } = await aged(4);
     await rm(join(folder.path, 'generations/1/slots.json'));
     await store.put('generations/notes/a.txt', 'mine');
-    await store.expire?.('generations', { days: 2, most: 100 });
+    await store.expire?.('generations', { days: 2, keep: 100, most: 100 });
     expect(await left()).toEqual(expect.arrayContaining(['2', '3', '4', 'notes']));
     expect(await left()).not.toContain('1');
-    await store.expire?.('none', { days: 2, most: 100 });
+    await store.expire?.('none', { days: 2, keep: 100, most: 100 });
   });
 
   test('what killed writers left is one file for each lock, and no more', async () => {

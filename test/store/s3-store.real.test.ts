@@ -1,5 +1,7 @@
 /** The S3 store with the unmodified SDK against the emulator; what the emulator never does is done to the client. */
 
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { HeadObjectCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Emulator, startEmulator } from '../../infra/local/emulator.ts';
@@ -169,4 +171,28 @@ describe('what S3 will not do is named with bucket and key', () => {
       'AccessDenied: Access Denied (GetObject) (without s3:ListBucket also for',
     );
   });
+});
+
+test('an object that is too large for any memory is not read', async () => {
+  let asked = 0;
+  const server = createServer((_request, response) => {
+    asked += 1;
+    response.writeHead(200, { etag: '"1"', 'content-length': String(1024 ** 4) }).write('{');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const { region, credentials } = emulator;
+  const endpoint = `http://127.0.0.1:${port}`;
+  const huge = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
+  try {
+    const reading = createS3Store(huge, { bucket: 'bucket', prefix: '' }).get('fleets/edge/slots.json');
+    await expect(reading).rejects.toThrow(
+      /^cannot get s3:\/\/bucket\/fleets\/edge\/slots\.json: .*it has more than 128MiB, which Hitless never writes/,
+    );
+    expect(asked).toBe(1);
+  } finally {
+    huge.destroy();
+    server.closeAllConnections();
+    server.close();
+  }
 });

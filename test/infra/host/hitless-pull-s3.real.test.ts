@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -218,3 +220,36 @@ function everyArgument(): string[] {
       }
     });
 }
+
+describe('an answer that is larger than anything Hitless publishes is not kept', () => {
+  test.each([
+    {
+      what: 'says so',
+      headers: { 'content-length': String(1024 ** 4) },
+      says: '(63) Maximum file size exceeded',
+    },
+    { what: 'does not say so, and never ends', headers: {}, says: 'it has more than 65536 bytes' },
+  ])('and $what', async ({ headers, says }) => {
+    const server = createServer((_request, response) => {
+      response.writeHead(200, headers);
+      const more = Buffer.alloc(64 * 1024, ' ');
+      const write = () => {
+        while (!response.destroyed && response.write(more));
+      };
+      response.on('drain', write);
+      write();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      const began = performance.now();
+      const { code, stderr } = await host.pull({ HITLESS_ENDPOINT: `http://127.0.0.1:${port}` });
+      expect(stderr).toContain(`cannot read s3://bucket/a/prefix/fleets/edge/current.json: ${says}`);
+      expect(code).toBe(1);
+      expect(performance.now() - began).toBeLessThan(5_000);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+});

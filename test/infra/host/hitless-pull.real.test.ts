@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { chmod, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -197,6 +197,27 @@ describe('a bad file never replaces a good one', () => {
       code: 1,
       stderr: expect.stringContaining('nothing is published for fleet other at '),
     });
+  });
+});
+
+describe('what somebody else put into the store', () => {
+  const place = () => join(host.folder, 'store/fleets/edge/current.json');
+
+  test('is not read when it is too large, or a pipe', async () => {
+    await publish(host, { current: ' '.repeat(65_537), text: '' });
+    expect((await host.pull()).stderr).toBe(on(`cannot read ${place()}: it has more than 65536 bytes`));
+    await rm(place());
+    execFileSync('mkfifo', [place()]);
+    expect((await host.pull()).stderr).toBe(on(`cannot read ${place()}: it is no file`));
+  });
+
+  test('reaches a terminal as one line of visible characters', async () => {
+    const odd = 'be\x1b[31m\x07\u202e';
+    await publish(host, published(1, `backend ${odd}\n`));
+    const { code, stderr } = await host.pull();
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/^hitless-pull: HAProxy refuses generation 1 .*be.*\n$/);
+    expect(stderr).toMatch(/^[ -~]*\n$/);
   });
 });
 

@@ -4,12 +4,12 @@ import type { Command } from 'commander';
 import type { Fleet } from '../model/fleet.ts';
 import { renderConfiguration } from '../render/configuration.ts';
 import { type FleetSurvey, surveyFleet } from '../sync/survey.ts';
+import { does, messageOf } from './does.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type GlobalOptions, select } from './global-options.ts';
 import { checkText, headText } from './output/check-text.ts';
 import { print, printJson } from './output/print.ts';
 import { visibleIn } from './output/visible-in.ts';
-import { does, messageOf } from './run.ts';
 import { openPorts } from './wiring.ts';
 
 const HELP = `

@@ -3,12 +3,12 @@
 import type { Command } from 'commander';
 import { didYouMean } from '../config/did-you-mean.ts';
 import { type Forgetting, forgetBackend, forgettable, parkBackend } from '../sync/forget.ts';
+import { does } from './does.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type GlobalOptions, select } from './global-options.ts';
 import { forgetText, leftText } from './output/forget-text.ts';
 import { print, printJson, tell } from './output/print.ts';
 import { visibleIn } from './output/visible-in.ts';
-import { does } from './run.ts';
 import { tellEvent } from './tell-event.ts';
 import { UsageError } from './usage-error.ts';
 import { openPorts } from './wiring.ts';

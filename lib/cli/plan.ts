@@ -10,12 +10,12 @@ import {
   unlistedStatuses,
 } from '../sync/backend-status.ts';
 import { type FleetPreview, type InstancePreview, previewFleet } from '../sync/preview.ts';
+import { does, eachFleet } from './does.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type GlobalOptions, select } from './global-options.ts';
 import { planText } from './output/plan-text.ts';
 import { print, printJson } from './output/print.ts';
 import { visibleIn } from './output/visible-in.ts';
-import { does, eachFleet } from './run.ts';
 import { tellEvent } from './tell-event.ts';
 import { openPorts } from './wiring.ts';
 

@@ -4,10 +4,10 @@ import type { Command } from 'commander';
 import { renderConfiguration } from '../render/configuration.ts';
 import { slotTableKey } from '../store/keys.ts';
 import { decodeSlotTable } from '../store/slot-table-document.ts';
+import { does } from './does.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type GlobalOptions, select } from './global-options.ts';
 import { printJson, tell } from './output/print.ts';
-import { does } from './run.ts';
 import { UsageError } from './usage-error.ts';
 import { openConfiguredStore } from './wiring.ts';
 

@@ -2,12 +2,12 @@
 
 import type { Command } from 'commander';
 import { fleetStatus } from '../sync/status.ts';
+import { does, eachFleet } from './does.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type GlobalOptions, select } from './global-options.ts';
 import { print, printJson } from './output/print.ts';
 import { statusText } from './output/status-text.ts';
 import { visibleIn } from './output/visible-in.ts';
-import { does, eachFleet } from './run.ts';
 import { openConfiguredStore } from './wiring.ts';
 
 const HELP = `

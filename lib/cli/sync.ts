@@ -15,13 +15,13 @@ import {
 import { passUntilDrained } from '../sync/drain-out.ts';
 import { type PassOptions, type PassResult, passFleet } from '../sync/pass.ts';
 import type { EntriesByService } from '../sync/read-endpoints.ts';
+import { does, eachFleet, messageOf } from './does.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { type GlobalOptions, type Selection, select } from './global-options.ts';
 import { print, printJson, tell } from './output/print.ts';
 import { syncText } from './output/sync-text.ts';
 import { visibleIn } from './output/visible-in.ts';
 import { toTheSecond } from './output/words.ts';
-import { does, eachFleet, messageOf } from './run.ts';
 import { tellEvent } from './tell-event.ts';
 import { UsageError } from './usage-error.ts';
 import { readWatchBody } from './watch-body.ts';

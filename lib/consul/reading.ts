@@ -5,14 +5,28 @@
 
 import { type Endpoint, type EndpointAddress, endpointKey, type Refusal } from '../model/endpoint.ts';
 import type { BackendPolicy } from '../model/fleet.ts';
-import type { HealthStatus, LeavingEndpoint, Reading, ServiceEntry } from '../model/service-entry.ts';
+import { LONGEST_SHOWN } from '../model/limits.ts';
+import { printable } from '../model/printable.ts';
+import { type Registration, registrationKey } from '../model/registration.ts';
+import type {
+  HealthStatus,
+  LeavingEndpoint,
+  Reading,
+  ServiceEntry,
+  Unusable,
+} from '../model/service-entry.ts';
 import { entryAddress } from './entry-address.ts';
 
 type Policy = Pick<BackendPolicy, 'tags' | 'include' | 'weights'>;
 
 /** One entry at a checked address. The lower its rank, the better, when several entries are the same place. */
 type Candidate = EndpointAddress & { readonly rank: number } & (
-    | { readonly ready: true; readonly weight: number; readonly notice: string | null }
+    | {
+        readonly ready: true;
+        readonly weight: number;
+        readonly notice: string | null;
+        readonly registration: Registration | undefined;
+      }
     | { readonly ready: false; readonly because: LeavingEndpoint['because'] }
   );
 
@@ -27,6 +41,7 @@ const HEAVIEST = 256;
  *   leaving one), then the highest weight.
  * - Weights are those of the entry's status, 256 at most; something that is no weight (negative, a fraction)
  *   counts as 1, Consul's default. Either is said in a notice. With `weights: false` every weight is 1.
+ * - Unusable is what is refused and would be ready otherwise, where the entry says whose it is.
  * - Refused is what `entryAddress` refuses, except of entries without the tags: these are not this backend's to
  *   complain about.
  *
@@ -35,10 +50,13 @@ const HEAVIEST = 256;
 export function readEndpoints(entries: readonly ServiceEntry[], policy: Policy): Reading {
   const best = new Map<string, Candidate>();
   const refused = new Map<string, Refusal>();
+  const unusable = new Map<string, Unusable>();
   for (const entry of entries) {
     const at = entryAddress(entry);
     if ('reason' in at) {
       if (hasTags(entry, policy)) refused.set(JSON.stringify([at.address, at.port, at.reason]), at);
+      const whose = whyLeaving(entry, policy) === null ? registrationOf(entry) : undefined;
+      if (whose !== undefined) unusable.set(registrationKey(whose), { ...whose, reason: at.reason });
       continue;
     }
     const candidate = judge(entry, at, policy);
@@ -52,13 +70,24 @@ export function readEndpoints(entries: readonly ServiceEntry[], policy: Policy):
   for (const [, candidate] of sortedByKey(best)) {
     const { address, port } = candidate;
     if (candidate.ready) {
-      endpoints.push({ address, port, weight: candidate.weight });
+      const { weight, registration } = candidate;
+      endpoints.push({ address, port, weight, ...(registration && { registration }) });
       if (candidate.notice !== null) notices.push(candidate.notice);
     } else {
       leaving.push({ address, port, because: candidate.because });
     }
   }
-  return { endpoints, leaving, refused: sortedByKey(refused).map(([, refusal]) => refusal), notices };
+  return {
+    ...{ endpoints, leaving, notices },
+    refused: sortedByKey(refused).map(([, refusal]) => refusal),
+    unusable: sortedByKey(unusable).map(([, one]) => one),
+  };
+}
+
+/** Undefined: the entry does not say whose it is. */
+function registrationOf({ node, id }: ServiceEntry): Registration | undefined {
+  if (node === undefined || id === undefined) return undefined;
+  return { node: printable(node, LONGEST_SHOWN.address), id: printable(id, LONGEST_SHOWN.address) };
 }
 
 function hasTags(entry: ServiceEntry, policy: Policy): boolean {
@@ -71,7 +100,8 @@ function judge(entry: ServiceEntry, at: EndpointAddress, policy: Policy): Candid
   if (because !== null) return { ...at, ready: false, because, rank: LEAVING_RANK[because] };
   const asked = status === 'warning' ? entry.weights.warning : entry.weights.passing;
   const { weight, notice } = policy.weights ? checkedWeight(asked, at) : { weight: 1, notice: null };
-  return { ...at, ready: true, weight, notice, rank: status === 'passing' ? 0 : 1 };
+  const registration = registrationOf(entry);
+  return { ...at, ready: true, weight, notice, registration, rank: status === 'passing' ? 0 : 1 };
 }
 
 /** Gentler reasons first: of two entries at one place the one that says less wins. */
@@ -105,7 +135,12 @@ function isBetter(one: Candidate, other: Candidate): boolean {
   if (one.rank !== other.rank) return one.rank < other.rank;
   if (!one.ready || !other.ready) return false;
   if (one.weight !== other.weight) return one.weight > other.weight;
-  return (one.notice ?? '') < (other.notice ?? '');
+  if (one.notice !== other.notice) return (one.notice ?? '') < (other.notice ?? '');
+  return keyOf(one.registration) < keyOf(other.registration);
+}
+
+function keyOf(registration: Registration | undefined): string {
+  return registration === undefined ? '' : registrationKey(registration);
 }
 
 /** By code units, so that the order is the same on every machine. */

@@ -1,5 +1,7 @@
 /** Where one instance of a service is to be reached, in one canonical and checked form. */
 
+import type { Registration } from './registration.ts';
+
 /** An address and a port that passed {@link parseEndpoint}; `address` is canonical, so `===` compares addresses. */
 export interface EndpointAddress {
   /** Canonical: dotted decimal IPv4, or IPv6 in the form of RFC 5952 without brackets. */
@@ -12,6 +14,8 @@ export interface EndpointAddress {
 export interface Endpoint extends EndpointAddress {
   /** 0 to 256, HAProxy's own scale. */
   readonly weight: number;
+  /** Whose it is. Absent: what was read does not say, as an event from the queue does not. */
+  readonly registration?: Registration;
 }
 
 /** Something from Consul that was not let through, by name, with a reason a person can act on. */

@@ -1,6 +1,7 @@
 /** One registration of a service as Consul tells it, trimmed to what decides about a server; nothing is checked yet. */
 
 import type { Endpoint, EndpointAddress, Refusal } from './endpoint.ts';
+import type { Registration } from './registration.ts';
 
 /** `unchecked`: Consul calls it critical, but has told no result of a check since the node's agent started. */
 export type HealthStatus = 'passing' | 'warning' | 'critical' | 'maintenance' | 'unchecked';
@@ -15,6 +16,9 @@ export interface ServiceEntry {
   readonly status: HealthStatus;
   /** `Service.Weights`; 1 and 1 where Consul has none. */
   readonly weights: { readonly passing: number; readonly warning: number };
+  /** The name of its node, and its service id there: any strings. Absent: an event from the queue goes without. */
+  readonly node?: string;
+  readonly id?: string;
 }
 
 /** A registration as Consul itself answers: whose it is, too. */
@@ -31,8 +35,14 @@ export interface Reading {
   /** Registered endpoints that are not to serve; an endpoint in neither list is deregistered. */
   readonly leaving: readonly LeavingEndpoint[];
   readonly refused: readonly Refusal[];
+  /** Of `refused`, what Consul has ready all the same: its service did not depart, its registration cannot be used. */
+  readonly unusable: readonly Unusable[];
   /** Things that were let through changed, such as a weight clamped to 256. */
   readonly notices: readonly string[];
+}
+
+export interface Unusable extends Registration {
+  readonly reason: string;
 }
 
 export interface LeavingEndpoint extends EndpointAddress {

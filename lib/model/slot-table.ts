@@ -7,6 +7,7 @@
 
 import type { EndpointAddress, Refusal } from './endpoint.ts';
 import type { BackendPolicy } from './fleet.ts';
+import type { Registration } from './registration.ts';
 
 /** Nobody uses it. `last` is who had it, so that a returning endpoint gets it back. */
 export interface FreeSlot {
@@ -31,15 +32,34 @@ export interface ServingSlot extends EndpointAddress {
   readonly adopted?: true;
   /** When its stay began, if that is before `sinceMs`: it was not ready meanwhile, and never deregistered. */
   readonly registeredSinceMs?: number;
+  /** Whose it is in Consul. Absent: not known, an earlier release or an event from the queue assigned it. */
+  readonly registration?: Registration;
 }
 
+/**
+ * Why the guard keeps it: Consul has nobody at all (`empty`), has told no result of its checks (`unchecked`), has it
+ * ready with a registration that cannot be used (`unusable`), or too many would go at once (`guard`).
+ */
+export type WithheldKind = 'empty' | 'unchecked' | 'unusable' | 'guard';
+
 export interface Withheld {
+  /** Absent: an earlier release withheld it. */
+  readonly kind?: WithheldKind;
   readonly sinceMs: number;
-  /** When it goes if Consul still misses it; null: only when an operator releases it. */
+  /** When it goes if Consul still misses it; null: not by the time, see `kind`. */
   readonly untilMs: number | null;
   readonly reason: string;
   /** An operator let it go: the next pass that misses it again does not withhold it. */
   readonly released?: true;
+}
+
+/** What an earlier release withheld is told by its sentence, which that release wrote. */
+export function kindOf({ kind, untilMs, reason }: Withheld): WithheldKind {
+  if (kind !== undefined) return kind;
+  if (untilMs === null) return 'empty';
+  return reason === 'critical, but Consul has told no result of its checks since its agent started'
+    ? 'unchecked'
+    : 'guard';
 }
 
 export interface DrainingSlot extends EndpointAddress {

@@ -9,6 +9,7 @@
  * | serving, released      | gone                      | as below, whatever the guard says                     |
  * | serving                | critical                  | free at once                                          |
  * | serving                | unchecked                 | serves on, withheld until `hold` has passed, then free |
+ * | serving                | ready, and not usable     | serves on, withheld for as long as that is so         |
  * | serving                | gone in any other way     | draining for `drain`, then free                       |
  * | draining               | ready                     | serves again, in the same slot                        |
  * | draining               | critical                  | free at once                                          |
@@ -94,12 +95,19 @@ function settle(
     if (slot.state === 'free') continue;
     const endpoint = ready.get(endpointKey(slot));
     if (endpoint !== undefined) {
-      const next = serving(endpoint, policy, slot.state === 'serving' ? slot.sinceMs : nowMs);
+      const next = serving(known(endpoint, slot), policy, slot.state === 'serving' ? slot.sinceMs : nowMs);
       slots[index] = sameSlot(slot, next) ? slot : next;
     } else if (slot.state === 'draining' && (slot.untilMs <= nowMs || critical.has(endpointKey(slot)))) {
       slots[index] = freed(slot, nowMs);
     }
   }
+}
+
+/** What an event does not say, an answer of Consul said before. */
+function known(endpoint: Endpoint, slot: Slot): Endpoint {
+  const former = slot.state === 'serving' ? slot.registration : undefined;
+  if (endpoint.registration !== undefined || former === undefined) return endpoint;
+  return { ...endpoint, registration: former };
 }
 
 /** Gives every ready endpoint without a slot one. Returns those that HAProxy's own limit leaves without. */

@@ -1,6 +1,6 @@
 /** An operator lets go what the guard withholds in one backend. */
 
-import type { BackendSlots, ServingSlot } from '../model/slot-table.ts';
+import { type BackendSlots, kindOf, type ServingSlot } from '../model/slot-table.ts';
 
 export interface Release {
   /** `slots` itself when there is nothing to release. */
@@ -21,7 +21,7 @@ export interface Release {
 export function releaseWithheld(slots: BackendSlots, { empty }: { readonly empty: boolean }): Release {
   const withheld = slots.slots.flatMap((slot, index) =>
     slot.state === 'serving' && slot.withheld !== null && slot.withheld.released !== true
-      ? [{ number: index + 1, slot: marked(slot), emptied: slot.withheld.untilMs === null }]
+      ? [{ number: index + 1, slot: marked(slot), emptied: kindOf(slot.withheld) === 'empty' }]
       : [],
   );
   const going = new Map(

@@ -36,6 +36,7 @@ const slot = v.variant('state', [
       v.object({
         sinceMs: timeMs,
         untilMs: v.nullable(timeMs),
+        kind: v.exactOptional(v.picklist(['empty', 'unchecked', 'unusable', 'guard'])),
         reason: v.string(),
         released: v.exactOptional(v.literal(true)),
       }),
@@ -43,6 +44,7 @@ const slot = v.variant('state', [
     sinceGeneration: v.exactOptional(generation),
     adopted: v.exactOptional(v.literal(true)),
     registeredSinceMs: v.exactOptional(timeMs),
+    registration: v.exactOptional(v.object({ node: v.string(), id: v.string() })),
   }),
   v.object({
     ...{ state: v.literal('draining'), address, port, weight, sinceMs: timeMs, untilMs: timeMs },

@@ -20,7 +20,9 @@ function entry(differs: Partial<ServiceEntry> = {}): ServiceEntry {
 const policy: Policy = { tags: [], include: ['passing'], weights: true };
 
 test('no entries make an empty reading', () => {
-  expect(readEndpoints([], policy)).toEqual({ endpoints: [], leaving: [], refused: [], notices: [] });
+  expect(readEndpoints([], policy)).toEqual({
+    ...{ endpoints: [], leaving: [], refused: [], unusable: [], notices: [] },
+  });
 });
 
 test('endpoints are canonical and sorted by address and port', () => {
@@ -170,7 +172,7 @@ describe('what is refused is reported by name, and the rest goes through', () =>
 
   test('one without the tags is somebody else’s', () => {
     const reading = readEndpoints([entry({ address: 'x' })], { ...policy, tags: ['other'] });
-    expect(reading).toEqual({ endpoints: [], leaving: [], refused: [], notices: [] });
+    expect(reading).toEqual({ endpoints: [], leaving: [], refused: [], unusable: [], notices: [] });
   });
 
   test('the same thing twice is one refusal', () => {
@@ -269,4 +271,40 @@ test('every endpoint is fit for HAProxy, in one list and once, whatever Consul s
     }),
     { numRuns: 500 },
   );
+});
+
+describe('whose it is', () => {
+  const whose = { node: 'node3', id: 'web-3' };
+
+  test('goes with an endpoint, where the entry says so', () => {
+    const [first, second] = readEndpoints([entry(whose), entry({ port: 81 })], policy).endpoints;
+    expect(first?.registration).toEqual(whose);
+    expect(second).not.toHaveProperty('registration');
+  });
+
+  test('is printable and short, whatever Consul let through', () => {
+    const { endpoints } = readEndpoints([entry({ node: 'a\u001b[2Jb', id: 'x'.repeat(500) })], policy);
+    const { node = '', id = '' } = endpoints[0]?.registration ?? {};
+    expect(node).not.toContain('\u001b');
+    expect(id.length).toBeLessThanOrEqual(100);
+  });
+
+  test('does not depend on the order of two registrations of one place', () => {
+    const other = entry({ node: 'node1', id: 'web-9' });
+    const [one] = readEndpoints([entry(whose), other], policy).endpoints;
+    const [same] = readEndpoints([other, entry(whose)], policy).endpoints;
+    expect(one).toEqual(same);
+  });
+
+  test('is told of who would be ready if its registration could be used, and of nobody else', () => {
+    const entries = [
+      entry({ ...whose, port: 0 }),
+      entry({ node: 'node4', id: 'web-4', port: 0, status: 'critical' }),
+      entry({ node: 'node5', id: 'web-5', port: 0, tags: [] }),
+      entry({ port: 0 }),
+    ];
+    expect(readEndpoints(entries, { ...policy, tags: ['web'] }).unusable).toEqual([
+      { ...whose, reason: 'the port is not an integer from 1 to 65535' },
+    ]);
+  });
 });

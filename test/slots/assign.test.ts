@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { type Endpoint, endpointKey } from '../../lib/model/endpoint.ts';
 import type { BackendPolicy } from '../../lib/model/fleet.ts';
 import type { Reading } from '../../lib/model/service-entry.ts';
-import type { BackendSlots, Slot } from '../../lib/model/slot-table.ts';
+import { type BackendSlots, kindOf, type Slot } from '../../lib/model/slot-table.ts';
 import { assignBackend, MOST_SLOTS } from '../../lib/slots/assign.ts';
+import { releaseWithheld } from '../../lib/slots/release.ts';
 import { endpoint, policy, reading } from './records.ts';
 
 /** One line a slot: `serving 10.0.0.1:8080`, `withheld …`, `draining …`, `free`. */
@@ -198,6 +199,68 @@ describe('the guard', () => {
     const table = play(guarded, [0, reading(ten)], [100_000, reading(ten.slice(0, 3), { leaving })]);
     expect(table.slots[9]?.state).toBe('free');
   });
+});
+
+describe('an endpoint whose registration turns unusable', () => {
+  const guarded = policy({ keep: 0.5 });
+  const whose = (number: number) => ({ node: `node${number}`, id: `web-${number}` });
+  const four = [1, 2, 3, 4].map((number) => ({ ...endpoint(number), registration: whose(number) }));
+  const unusable = [3, 4].map((number) => ({ ...whose(number), reason: 'the port is 0' }));
+  const broken = reading(four.slice(0, 2), { unusable });
+  const states = (table: BackendSlots) => table.slots.slice(0, 4).map((slot) => shown(slot).split(' ')[0]);
+
+  test('stays for as long as Consul has it ready under the same id, far beyond `hold`, and is told about', () => {
+    const table = play(guarded, [0, reading(four)], [100_000, broken], [900_000, broken]);
+    expect(states(table)).toEqual(['serving', 'serving', 'withheld', 'withheld']);
+    const { withheld } = { withheld: null, ...table.slots[2] };
+    expect(withheld).toMatchObject({ kind: 'unusable', sinceMs: 100_000, untilMs: null });
+    expect(withheld?.reason).toContain('the port is 0');
+    expect(table.departures).toEqual([]);
+  });
+
+  test('departs as any other once it is deregistered: as far as the guard allows, from then on', () => {
+    const gone = reading(four.slice(0, 2), { unusable: unusable.slice(1) });
+    const table = play(guarded, [0, reading(four)], [100_000, broken], [900_000, gone]);
+    expect(states(table)).toEqual(['serving', 'serving', 'draining', 'withheld']);
+    const third = play(guarded, [0, reading(four)], [100_000, broken], [900_000, reading(four.slice(0, 1))]);
+    expect(states(third)).toEqual(['serving', 'draining', 'draining', 'withheld']);
+    expect(third.slots[3]).toMatchObject({ withheld: { kind: 'guard', sinceMs: 900_000, untilMs: 960_000 } });
+  });
+
+  test('serves on when its registration is as it was, and goes when somebody else is ready at its place', () => {
+    const back = play(guarded, [0, reading(four)], [100_000, broken], [101_000, reading(four)]);
+    expect(states(back)).toEqual(['serving', 'serving', 'serving', 'serving']);
+    const moved = { ...endpoint(9), registration: whose(3) };
+    const table = play(guarded, [0, reading(four)], [1, broken], [2, reading([...four.slice(0, 2), moved])]);
+    expect(table.slots[2]?.state).toBe('draining');
+  });
+
+  test('is let go by an operator, without a word about empty answers', () => {
+    const table = play(guarded, [0, reading(four)], [100_000, broken]);
+    const { slots, released } = releaseWithheld(table, { empty: false });
+    expect(released).toEqual([3, 4]);
+    const next = assignBackend({ previous: slots, reading: broken, policy: guarded, nowMs: 101_000 });
+    expect(states(next)).toEqual(['serving', 'serving', 'draining', 'draining']);
+  });
+
+  test('goes at once where there is no guard', () => {
+    expect(states(play(policy({ keep: 0 }), [0, reading(four)], [1, broken]))).toEqual([
+      ...['serving', 'serving', 'draining', 'draining'],
+    ]);
+  });
+
+  test('keeps its name when an event from the queue does not say it', () => {
+    const nameless = [1, 2, 3, 4].map((number) => endpoint(number));
+    const table = play(guarded, [0, reading(four)], [1, reading(nameless)], [2, broken]);
+    expect(states(table)).toEqual(['serving', 'serving', 'withheld', 'withheld']);
+  });
+});
+
+test('what an earlier release withheld is understood by its sentence', () => {
+  const reason = 'critical, but Consul has told no result of its checks since its agent started';
+  expect(kindOf({ sinceMs: 1, untilMs: 2, reason })).toBe('unchecked');
+  expect(kindOf({ sinceMs: 1, untilMs: 2, reason: 'deregistered, but …' })).toBe('guard');
+  expect(kindOf({ sinceMs: 1, untilMs: null, reason: 'Consul has no endpoint …' })).toBe('empty');
 });
 
 describe('an endpoint whose checks Consul has told no result of since its agent started', () => {

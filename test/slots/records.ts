@@ -30,5 +30,5 @@ export function endpoint(number: number, weight = 1): Endpoint {
 }
 
 export function reading(endpoints: readonly Endpoint[], differs: Partial<Reading> = {}): Reading {
-  return { endpoints, leaving: [], refused: [], notices: [], ...differs };
+  return { endpoints, leaving: [], refused: [], unusable: [], notices: [], ...differs };
 }

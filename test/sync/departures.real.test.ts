@@ -56,6 +56,35 @@ async function ask(url: string): Promise<string> {
 }
 
 describe.each(await haproxyVersions())('HAProxy $version', ({ path: binary }) => {
+  test('who registers port 0 from now on serves on as it was, named, for as long as Consul has it passing', async () => {
+    const port = await freePort();
+    const servers = await Promise.all([1, 2, 3, 4].map((number) => webServer(`web${number}`, number, port)));
+    const { bench, clock, urls } = await start(binary, 1, {
+      policy: { keep: 0.5, holdMs: 60_000, slots: 4 },
+    });
+    const of = (server: WebServer, index: number, differs: Partial<ServiceEntry> = {}) =>
+      at(server, { node: `node${index + 1}`, id: `web-${index + 1}`, ...differs });
+    bench.consul = servers.map((server, index) => of(server, index));
+    await bench.pass();
+    // An older agent beside newer servers: the ports of its services are 0.
+    bench.consul = servers.map((server, index) => of(server, index, index < 2 ? {} : { port: 0 }));
+    for (const laterMs of [0, 61_000, 600_000]) {
+      clock.nowMs += laterMs;
+      const { table } = await bench.pass();
+      const withheld = table.backends.be_template?.slots.flatMap((slot) =>
+        slot.state === 'serving' && slot.withheld !== null ? [slot.withheld.reason] : [],
+      );
+      expect(withheld).toHaveLength(2);
+      expect(withheld?.[0]).toContain('web-3 on node3');
+      expect((await states(bench)).flat().every((line) => line.endsWith(' ready'))).toBe(true);
+    }
+    const answers = await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map(() => ask(urls[0] ?? '')));
+    expect(new Set(answers).size).toBe(4);
+    bench.consul = servers.slice(0, 2).map((server, index) => of(server, index));
+    await bench.pass();
+    expect((await states(bench)).flat().filter((line) => line.endsWith(' ready'))).toHaveLength(2);
+  });
+
   test('a long request on a draining server completes, gets no company, and the slot is parked when it is gone', async () => {
     const port = await freePort();
     const slow = await webServer('slow', 1, port, 2_500);

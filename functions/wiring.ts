@@ -83,11 +83,12 @@ export async function wireWorker(
   onStale: OnStale = ignore,
 ): Promise<WorkerPorts> {
   const config = await readConfig(environment);
+  const store = openStore(config.store, () => createS3Client({ endpoint: s3Endpoint(environment) }));
   const sync = {
-    store: openStore(config.store, () => createS3Client({ endpoint: s3Endpoint(environment) })),
+    store,
     readService: serviceReader(config, consulToken(environment, onStale)),
     openSession: withTls(runtimeTls(environment, onStale)),
-    now: Date.now,
+    now: store.clock?.now ?? Date.now,
   };
   const client = createSqsClient();
   const returnMessages = createMessageReturner(client, queueUrl(environment));

@@ -1,8 +1,10 @@
 /** `hitless check`: whether the configuration can be used; with `--live`, whether everything that it names is there. */
 
+import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import type { Fleet } from '../model/fleet.ts';
 import { renderConfiguration } from '../render/configuration.ts';
+import { offText } from '../sync/clock-notice.ts';
 import { type FleetSurvey, surveyFleet } from '../sync/survey.ts';
 import { does, messageOf } from './does.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -125,7 +127,15 @@ function templateNotes({ template }: Fleet): string[] {
 
 function liveNotes(live: FleetSurvey): string[] {
   const own = live.instances.flatMap(({ instance, notes }) => notes.map((note) => `${instance}: ${note}`));
-  return [...own, ...twins(live)];
+  return [...own, ...twins(live), ...clockNotes(live)];
+}
+
+function clockNotes({ store: { clockOffMs } }: FleetSurvey): string[] {
+  if (clockOffMs === undefined) return [];
+  const off = offText(clockOffMs);
+  return [
+    `the clock of this machine (${hostname()}) is ${off} the store's, which passes use instead; set it`,
+  ];
 }
 
 /** Two names for one process would be changed twice at the same time. */

@@ -34,7 +34,7 @@ export async function openPorts(
   const token = process.env.HITLESS_CONSUL_TOKEN;
   const reader = createConsulReader(consul, { token, timeoutMs: CONSUL_TIMEOUT_MS });
   return {
-    ...{ store, openSession, now: Date.now, log },
+    ...{ store, openSession, now: store.clock?.now ?? Date.now, log },
     readService: (service, options) => reader.readService(service, options),
   };
 }

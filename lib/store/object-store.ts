@@ -1,6 +1,7 @@
 /** The object store port: what Hitless asks of S3, and of a directory in its place. */
 
 import { LARGEST_OBJECT_BYTES, sizeText } from '../model/limits.ts';
+import type { StoreClock } from './store-clock.ts';
 
 export interface StoredObject {
   readonly body: string;
@@ -10,6 +11,9 @@ export interface StoredObject {
 
 /** A store over a network breaks off what it is about when `signal` aborts, and fails; a directory takes no notice. */
 export interface ObjectStore {
+  /** Absent: the store has no clock but this machine's. */
+  readonly clock?: StoreClock;
+
   /** The object, or null when there is none. Throws `StoreFailed` when that could not be found out. */
   get(key: string, signal?: AbortSignal): Promise<StoredObject | null>;
 

@@ -13,6 +13,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { awsReason } from '../aws/reason.ts';
 import { type ObjectStore, StoreFailed } from './object-store.ts';
+import { StoreClock } from './store-clock.ts';
 import { wholeBody } from './whole-body.ts';
 
 export interface S3Location {
@@ -44,7 +45,15 @@ export function createS3Store(client: S3Client, { bucket, prefix }: S3Location):
   const failed = (call: keyof typeof OPERATIONS, key: string, error: unknown) =>
     new StoreFailed(OPERATIONS[call], `s3://${bucket}/${start}${key}`, explained(call, error));
 
+  const clock = new StoreClock();
+  client.middlewareStack.add((next) => (args) => clock.hear(() => next(args), dateOf), {
+    step: 'deserialize',
+    priority: 'low',
+  });
+
   return {
+    clock,
+
     async get(key, signal) {
       try {
         const command = new GetObjectCommand(place(key));
@@ -93,6 +102,15 @@ export function createS3Store(client: S3Client, { bucket, prefix }: S3Location):
       }
     },
   };
+}
+
+/** Of S3's answer, whatever it says; below the SDK's retries, so it is that of the last attempt. */
+function dateOf({ response }: { readonly response: unknown }): string | undefined {
+  if (typeof response !== 'object' || response === null || !('headers' in response)) return undefined;
+  const { headers } = response;
+  const date: unknown =
+    typeof headers === 'object' && headers !== null ? Reflect.get(headers, 'date') : undefined;
+  return typeof date === 'string' ? date : undefined;
 }
 
 function until(signal: AbortSignal | undefined) {

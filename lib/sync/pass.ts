@@ -9,6 +9,7 @@ import { decodeSlotTable } from '../store/slot-table-document.ts';
 import { type Applied, type ApplyOptions, together } from './apply-instance.ts';
 import { applyToShard, type RecalledShard } from './apply-shard.ts';
 import { proposeTable, publishTable } from './assign-fleet.ts';
+import { MOST_OFF_MS, noticeClock } from './clock-notice.ts';
 import { findInstances, moreRefused, recallInstances } from './find-instances.ts';
 import type { TableAt } from './knowledge.ts';
 import { momentNow } from './moment.ts';
@@ -80,12 +81,14 @@ export async function passFleet(
  */
 async function passOnce(
   ports: SyncPorts,
-  configured: Fleet,
+  loaded: Fleet,
   options: PassOptions,
   above: number,
 ): Promise<PassResult & { readonly above: number }> {
   const readAt = momentNow(ports.now);
-  const stored = await ports.store.get(slotTableKey(configured.name));
+  const stored = await ports.store.get(slotTableKey(loaded.name));
+  noticeClock(ports, loaded.name);
+  const configured = writtenByNow(loaded, ports.now());
   const [proposal, whole] = await Promise.all([
     proposeTable(ports, configured, stored, options.entries, options.receivedAtMs ?? null, above),
     findInstances(ports, configured, { write: true }),
@@ -130,6 +133,12 @@ async function passOnce(
   const found = { table, changed, consulFailures, ...refused, applied, shards: left };
   const result = { ...found, configurationWithheld, publishFailure };
   return { ...result, above: typeof publication === 'number' ? publication : 0 };
+}
+
+/** A file from a machine whose clock is off is no later than one that is written from now on. */
+function writtenByNow(fleet: Fleet, nowMs: number): Fleet {
+  const { writtenAtMs = 0 } = fleet;
+  return writtenAtMs <= nowMs + MOST_OFF_MS ? fleet : { ...fleet, writtenAtMs: Math.floor(nowMs) };
 }
 
 /** The highest generation in the last reports; 0: there are none. */

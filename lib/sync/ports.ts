@@ -20,7 +20,7 @@ export interface SyncPorts {
     readonly index?: string | null;
   }>;
   readonly openSession: OpenSession;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970: the store's, where it has a clock of its own. */
   readonly now: () => number;
   readonly log: (event: SyncEvent) => void;
 }
@@ -31,6 +31,7 @@ export interface SyncEvent {
     | 'table_published'
     | 'table_race_lost'
     | 'table_behind'
+    | 'clock_off'
     | 'turn_awaited'
     | 'consul_unavailable'
     | 'endpoint_refused'

@@ -9,6 +9,7 @@ import type { RuntimeLevel } from '../runtime-api/commands/show-cli-level.ts';
 import { slotTableKey } from '../store/keys.ts';
 import type { ObjectStore, StoredObject } from '../store/object-store.ts';
 import { decodeSlotTable } from '../store/slot-table-document.ts';
+import { offMs } from './clock-notice.ts';
 import { findInstances, moreRefused, type WholeFleet } from './find-instances.ts';
 import type { SyncPorts } from './ports.ts';
 import { stateFileNotes } from './state-file-notes.ts';
@@ -46,6 +47,8 @@ export interface FleetSurvey {
   readonly store: Found & {
     /** Of the table; 0: there is none yet; null: the store could not be read. */
     readonly generation: number | null;
+    /** As `StoreClock.aheadMs`. Absent: this machine's clock is right, or the store has none. */
+    readonly clockOffMs?: number;
   };
 }
 
@@ -139,7 +142,9 @@ async function surveyStore({ store }: SyncPorts, fleet: Fleet): Promise<FleetSur
   try {
     const stored = await store.get(key);
     const problems = store.obstacles === undefined ? await writeProblems(store, key, stored) : obstacles;
-    return { generation: stored === null ? 0 : decodeSlotTable(key, stored.body).generation, problems };
+    const clockOffMs = offMs(store);
+    const generation = stored === null ? 0 : decodeSlotTable(key, stored.body).generation;
+    return { generation, problems, ...(clockOffMs !== null && { clockOffMs }) };
   } catch (failed) {
     return { generation: null, problems: obstacles.length > 0 ? obstacles : [wordsOf(failed)] };
   }

@@ -196,3 +196,31 @@ test('an object that is too large for any memory is not read', async () => {
     server.close();
   }
 });
+
+test.each([
+  { what: 'as this machine has it', aheadMs: 0 },
+  { what: 'an hour back', aheadMs: 3_600_000 },
+  { what: 'an hour on', aheadMs: -3_600_000 },
+])('the time is what S3 says in its answers: $what', async ({ aheadMs }) => {
+  const server = createServer((_request, response) => {
+    response.sendDate = false;
+    const date = new Date(Date.now() - aheadMs).toUTCString();
+    response.writeHead(404, { date }).end('<Error><Code>NoSuchKey</Code></Error>');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const { region, credentials } = emulator;
+  const endpoint = `http://127.0.0.1:${port}`;
+  const elsewhere = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
+  try {
+    const { clock, get } = createS3Store(elsewhere, { bucket: 'bucket', prefix: '' });
+    expect(clock?.aheadMs).toBeNull();
+    expect(await get('key')).toBeNull();
+    expect(Math.abs((clock?.aheadMs ?? 0) - aheadMs)).toBeLessThanOrEqual(1_000);
+    expect(Math.abs((clock?.now() ?? 0) - (Date.now() - aheadMs))).toBeLessThanOrEqual(1_100);
+  } finally {
+    elsewhere.destroy();
+    server.closeAllConnections();
+    server.close();
+  }
+});

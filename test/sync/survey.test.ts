@@ -3,6 +3,7 @@ import type { Fleet } from '../../lib/model/fleet.ts';
 import { slotTableKey } from '../../lib/store/keys.ts';
 import { type ObjectStore, StoreFailed } from '../../lib/store/object-store.ts';
 import { encodeSlotTable } from '../../lib/store/slot-table-document.ts';
+import { StoreClock } from '../../lib/store/store-clock.ts';
 import { surveyFleet } from '../../lib/sync/survey.ts';
 import { createMemoryStore } from '../bench/memory-store.ts';
 import { policy } from '../slots/records.ts';
@@ -47,6 +48,16 @@ test('a store that may be read, and not written, is a problem', async () => {
     generation: 3,
     problems: ['cannot put s3://bucket/fleets/edge/slots.json: AccessDenied'],
   });
+});
+
+test('a machine whose clock is an hour off is told so', async () => {
+  const clock = new StoreClock(() => Date.now() + 3_600_000);
+  await clock.hear(
+    async () => new Date().toUTCString(),
+    (date) => date,
+  );
+  const { clockOffMs } = await survey({ clock });
+  expect(Math.abs((clockOffMs ?? 0) - 3_600_000)).toBeLessThan(1_100);
 });
 
 test('what a store says is in the way stands for what reading it failed with', async () => {

@@ -11,6 +11,11 @@ import type { Plugin } from 'esbuild';
 const REST_OF_CONSUL =
   /node_modules[\\/]consul[\\/]lib[\\/](?:acl|agent|catalog|event|kv|query|session|status|transaction|watch)\.js$/;
 
+/** Half of what its parts share is for registering services and checks, which no function does. */
+const SHARED_BY_CONSUL = /node_modules[\\/]consul[\\/]lib[\\/]utils\.js$/;
+const FOR_REGISTERING = /^function _createTaggedAddress[\s\S]*(?=^function hasIndexChanged)/m;
+const EXPORTS_OF_IT = /^exports\.create\w+ = \w+;$/gm;
+
 /** The SDK's way of sending again that AWS_RETRY_MODE can ask for; every client here has its own (lib/aws/retries.ts). */
 const ADAPTIVE_RETRIES = /@smithy[\\/]core[\\/].*[\\/]AdaptiveRetryStrategy\.js$/;
 
@@ -33,6 +38,10 @@ export const unused: Plugin = {
       const name = basename(path, '.js');
       const contents = `exports.${name.charAt(0).toUpperCase()}${name.slice(1)} = class {};`;
       return { contents, loader: 'js' };
+    });
+    build.onLoad({ filter: SHARED_BY_CONSUL }, async ({ path }) => {
+      const text = await readFile(path, 'utf8');
+      return { contents: text.replace(FOR_REGISTERING, '').replace(EXPORTS_OF_IT, ''), loader: 'js' };
     });
     build.onLoad({ filter: ADAPTIVE_RETRIES }, () => ({
       contents: 'export class AdaptiveRetryStrategy {}',

@@ -14,6 +14,7 @@ Examples:
   $ hitless render > haproxy.cfg    the configuration that fits the running state
   $ hitless release -f edge -b be   those that the guard keeps may go: they are meant to be gone
   $ hitless forget -f edge be_old   a backend that this hitless.yml does not list leaves the table
+  $ hitless consul-config --script  the Consul watches that hitless.yml needs
 
 Environment:
   HITLESS_CONFIG        the configuration file, where --config is not given
@@ -33,6 +34,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
   ['render', async () => (await import('./render.ts')).addRender],
   ['release', async () => (await import('./release.ts')).addRelease],
   ['forget', async () => (await import('./forget.ts')).addForget],
+  ['consul-config', async () => (await import('./consul-config.ts')).addConsulConfig],
 ]);
 
 /** @param words of the command line. Where they name no command, all commands are there: for help, and for hints. */

@@ -1,6 +1,6 @@
 /** `hitless status`: what the store knows: the table and the last reports. Connects to no HAProxy and not to Consul. */
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { fleetStatus } from '../sync/status.ts';
 import { does, eachFleet } from './does.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -19,24 +19,41 @@ Exit codes:
   0  told, whatever the state is
   1  the store could not be read
 
+With --prometheus it prints metrics instead, for node_exporter's textfile collector; then a store that cannot be read is
+hitless_store_readable 0.
+
 Examples:
   $ hitless status
+  $ hitless status --prometheus > hitless.prom.new && mv hitless.prom.new hitless.prom
   $ hitless status --json | jq -e '[.fleets[].instances[].converged] | all'
 `;
 
 export function addStatus(program: Command): void {
-  const command = program.command('status').summary('show how the last pass left things, from the store');
+  const command = program
+    .command('status')
+    .summary('show how the last pass left things, from the store')
+    .addOption(
+      new Option('--prometheus', 'print metrics in the text format of Prometheus').conflicts('json'),
+    );
   does(
     command.description('Shows how the last pass left things, from the store.').addHelpText('after', HELP),
     status,
   );
 }
 
-async function status(options: GlobalOptions): Promise<ExitCode> {
+interface StatusOptions extends GlobalOptions {
+  readonly prometheus?: true;
+}
+
+async function status(options: StatusOptions): Promise<ExitCode> {
   const { config, fleets } = await select(options);
   const store = await openConfiguredStore(config.store);
   const outcomes = await eachFleet(fleets, (fleet) => fleetStatus(store, fleet));
-  if (options.json === true) {
+  if (options.prometheus === true) {
+    const { prometheusText } = await import('./output/prometheus-text.ts');
+    const statuses = new Map(outcomes.map(({ fleet, result }) => [fleet.name, result]));
+    process.stdout.write(await prometheusText(statuses));
+  } else if (options.json === true) {
     const told = outcomes.map(({ fleet, result, error }) => [fleet.name, result ?? { error }]);
     printJson({ fleets: Object.fromEntries(told) });
   } else {

@@ -1,6 +1,7 @@
 /**
  * From the environment and the configuration to what the commands work with. The only reader of `process.env` in
- * this folder: `HITLESS_CONFIG`, `HITLESS_CONSUL_TOKEN`, `HITLESS_DEBUG`; the AWS SDK reads its own.
+ * this folder: `HITLESS_CONFIG`, `HITLESS_CONSUL_TOKEN`, `HITLESS_WEBHOOK_TOKENS`, `HITLESS_DEBUG`; the AWS SDK reads its
+ * own.
  *
  * What connects to others is loaded when it is asked for, so that help and mistakes are told at once.
  */
@@ -19,6 +20,11 @@ export function defaultConfigPath(): string {
 /** Whether errors are shown with the place in the code where they happened. */
 export function isDebugging(): boolean {
   return process.env.HITLESS_DEBUG === '1';
+}
+
+/** The first of the webhook's tokens, the one for new watches; null: none is set. */
+export function webhookToken(): string | null {
+  return process.env.HITLESS_WEBHOOK_TOKENS?.split(',')[0]?.trim() || null;
 }
 
 /** Connects to nobody yet. */

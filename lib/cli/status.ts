@@ -1,6 +1,6 @@
 /** `hitless status`: what the store knows: the table and the last reports. Connects to no HAProxy and not to Consul. */
 
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { fleetStatus } from '../sync/status.ts';
 import { does, eachFleet } from './does.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -8,6 +8,7 @@ import { type GlobalOptions, select } from './global-options.ts';
 import { print, printJson } from './output/print.ts';
 import { statusText } from './output/status-text.ts';
 import { visibleIn } from './output/visible-in.ts';
+import { UsageError } from './usage-error.ts';
 import { openConfiguredStore } from './wiring.ts';
 
 const HELP = `
@@ -32,9 +33,7 @@ export function addStatus(program: Command): void {
   const command = program
     .command('status')
     .summary('show how the last pass left things, from the store')
-    .addOption(
-      new Option('--prometheus', 'print metrics in the text format of Prometheus').conflicts('json'),
-    );
+    .option('--prometheus', 'print metrics in the text format of Prometheus');
   does(
     command.description('Shows how the last pass left things, from the store.').addHelpText('after', HELP),
     status,
@@ -46,6 +45,8 @@ interface StatusOptions extends GlobalOptions {
 }
 
 async function status(options: StatusOptions): Promise<ExitCode> {
+  if (options.prometheus === true && options.json === true)
+    throw new UsageError('--prometheus and --json are two formats: choose one');
   const { config, fleets } = await select(options);
   const store = await openConfiguredStore(config.store);
   const outcomes = await eachFleet(fleets, (fleet) => fleetStatus(store, fleet));

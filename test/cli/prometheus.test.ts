@@ -53,6 +53,12 @@ test('a store that cannot be read is a metric and exit code 1', async () => {
   expect([samples(stdout), code]).toEqual([['hitless_store_readable{fleet="edge"} 0'], 1]);
 });
 
+test('two formats at once are refused', async () => {
+  const { hitless } = createBench({ consul: 'http://127.0.0.1:1', instances: { lb1: 'tcp://127.0.0.1:1' } });
+  const { stderr, code } = await hitless('status --prometheus --json');
+  expect([code, stderr]).toEqual([1, 'hitless: --prometheus and --json are two formats: choose one\n']);
+});
+
 const texts = {
   'examples/prometheus/hitless.rules.yml': (text: string) => parse(text).groups,
   'examples/grafana/hitless.json': (text: string) => JSON.parse(text).panels,

@@ -48,6 +48,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'lib/queue': ['lib/model', 'lib/aws'],
   'lib/render': ['lib/model'],
   'lib/runtime-api': ['lib/model', 'lib/files'],
+  'lib/follow': ['lib/model', 'lib/slots', 'lib/consul', 'lib/sync'],
 };
 
 const PURE = ['lib/model', 'lib/slots', 'lib/plan'];

@@ -79,7 +79,7 @@ describe('the command table', () => {
   const commands = [...readme.matchAll(/^\| `([a-z]+)` \|/gm)].map(([, command = '']) => command);
 
   test.each(
-    commands.filter((command) => /^(check|plan|sync|status|render|release)$/.test(command)),
+    commands.filter((command) => /^(check|plan|sync|run|status|render|release)$/.test(command)),
   )('%s has help', async (command) => {
     expect((await runHitless([command, '--help'])).code).toBe(0);
   });

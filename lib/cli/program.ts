@@ -10,6 +10,7 @@ Examples:
   $ hitless check --live            is everything there that a sync needs?
   $ hitless plan                    what would a sync do? changes nothing
   $ hitless sync                    do it: from cron, or as the handler of a Consul watch
+  $ hitless run                     stay, and do it at every change in Consul: as a service of systemd
   $ hitless status                  how did the last one end?
   $ hitless render > haproxy.cfg    the configuration that fits the running state
   $ hitless release -f edge -b be   those that the guard keeps may go: they are meant to be gone
@@ -30,6 +31,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
   ['check', async () => (await import('./check.ts')).addCheck],
   ['plan', async () => (await import('./plan.ts')).addPlan],
   ['sync', async () => (await import('./sync.ts')).addSync],
+  ['run', async () => (await import('./run.ts')).addRun],
   ['status', async () => (await import('./status.ts')).addStatus],
   ['render', async () => (await import('./render.ts')).addRender],
   ['release', async () => (await import('./release.ts')).addRelease],

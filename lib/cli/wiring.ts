@@ -1,11 +1,12 @@
 /**
  * From the environment and the configuration to what the commands work with. The only reader of `process.env` in
- * this folder: `HITLESS_CONFIG`, `HITLESS_CONSUL_TOKEN`, `HITLESS_WEBHOOK_TOKENS`, `HITLESS_DEBUG`; the AWS SDK reads its
- * own.
+ * this folder: `HITLESS_CONFIG`, `HITLESS_CONSUL_TOKEN`, `HITLESS_WEBHOOK_TOKENS`, `HITLESS_DEBUG`, and what systemd tells
+ * its services; the AWS SDK reads its own.
  *
  * What connects to others is loaded when it is asked for, so that help and mistakes are told at once.
  */
 
+import type { ConsulReader } from '../consul/consul-reader.ts';
 import type { HitlessConfig, StoreAddress } from '../model/fleet.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { SyncEvent, SyncPorts } from '../sync/ports.ts';
@@ -37,12 +38,43 @@ export async function openPorts(
     import('../consul/consul-reader.ts'),
     import('../runtime-api/connect.ts'),
   ]);
-  const token = process.env.HITLESS_CONSUL_TOKEN;
-  const reader = createConsulReader(consul, { token, timeoutMs: CONSUL_TIMEOUT_MS });
+  const reader = createConsulReader(consul, { token: consulToken(), timeoutMs: CONSUL_TIMEOUT_MS });
   return {
     ...{ store, openSession, now: store.clock?.now ?? Date.now, log },
     readService: (service, options) => reader.readService(service, options),
   };
+}
+
+/** For questions to Consul that stay open, with so many connections of their own. */
+export async function openQuestions({ consul }: HitlessConfig, connections: number): Promise<ConsulReader> {
+  const { createConsulReader } = await import('../consul/consul-reader.ts');
+  return createConsulReader(consul, { token: consulToken(), timeoutMs: CONSUL_TIMEOUT_MS, connections });
+}
+
+function consulToken(): string | undefined {
+  return process.env.HITLESS_CONSUL_TOKEN;
+}
+
+export interface ServiceManager {
+  /** Where it wants to be told how its service is; null: it does not, or there is none. */
+  readonly notifySocket: string | null;
+  /** How often it wants a sign of life, at least; null: it does not. */
+  readonly watchdogMs: number | null;
+  /** Whether it puts the time before every line that its service writes. */
+  readonly writesTimes: boolean;
+}
+
+/** As systemd tells its services: sd_notify(3), sd_watchdog_enabled(3), systemd.exec(5). */
+export function serviceManager(): ServiceManager {
+  const {
+    NOTIFY_SOCKET: socket,
+    WATCHDOG_USEC: every,
+    WATCHDOG_PID: pid,
+    JOURNAL_STREAM: journal,
+  } = process.env;
+  const isOurs = pid === undefined || pid === String(process.pid);
+  const watchdogMs = isOurs && /^[1-9]\d{0,15}$/.test(every ?? '') ? Number(every) / 1_000 : null;
+  return { notifySocket: socket || null, watchdogMs, writesTimes: journal !== undefined };
 }
 
 /** The AWS SDK, which takes longer to load than a pass on one machine takes, is loaded for a store on S3 only. */

@@ -29,6 +29,8 @@ export interface ReadServiceOptions {
   readonly signal?: AbortSignal | undefined;
   /** An answer with more bytes is given up while it comes. Absent: see LARGEST_ANSWER_BYTES. */
   readonly mostBytes?: number | undefined;
+  /** Consul answers when its index is above this one, or when the time is over ("blocking query"). Absent: at once. */
+  readonly after?: { readonly index: string; readonly waitMs: number } | undefined;
 }
 
 export interface ServiceReading {
@@ -40,8 +42,10 @@ export interface ServiceReading {
 export interface ConsulReaderOptions {
   /** The ACL token; empty or absent: none is sent. It never appears in an error. */
   readonly token?: string | undefined;
-  /** For one call, from connecting to the last byte; in milliseconds. */
+  /** For one call, from connecting to the last byte, beside the time that it waits `after` an index; in milliseconds. */
   readonly timeoutMs: number;
+  /** At the same time; further calls wait for one. Absent: 16. */
+  readonly connections?: number;
 }
 
 /** Consul allows 200 connections per client (measured: the next ones are closed without a word). */
@@ -57,17 +61,17 @@ export function createConsulReader(address: ConsulAddress, given: ConsulReaderOp
   // A line end after a token, as files and parameters have it, cannot be in a header.
   const options = { ...given, token: given.token?.trim() };
   return {
-    async readService(service, { signal, mostBytes = LARGEST_ANSWER_BYTES } = {}) {
+    async readService(service, { signal, after, mostBytes = LARGEST_ANSWER_BYTES } = {}) {
       const call = describeCall(address, service);
       const failed = (why: string, status: number | null, cause?: unknown) =>
         new ConsulFailed(call, withoutToken(why, options.token), status, cause);
       try {
-        client ??= connectTo(address);
+        client ??= connectTo(address, options.connections ?? MOST_CONNECTIONS);
       } catch (error) {
         throw failed(`cannot use the TLS files: ${messageOf(error)}`, null, error);
       }
       if (signal?.aborted === true) throw failed('given up before it was sent', null);
-      const question: Question = { client, service, address, options, signal, mostBytes };
+      const question: Question = { client, service, address, options, signal, mostBytes, after };
       const [response, body] = await ask(question).catch((error: unknown) => {
         if (error instanceof AnswerTooLarge) throw failed(error.message, null);
         if (signal?.aborted === true) throw failed('given up by the caller', null);
@@ -87,30 +91,36 @@ interface Question {
   readonly options: ConsulReaderOptions;
   readonly signal: AbortSignal | undefined;
   readonly mostBytes: number;
+  readonly after: ReadServiceOptions['after'];
 }
 
 type Answer = [response: IncomingMessage, body: unknown];
 
-/** Asks again, once, when the connection was reset: a kept one may have ended while nobody looked. */
+/**
+ * Asks again, once, when the connection was reset: a kept one may have ended while nobody looked. Not so after an index,
+ * for whoever answers next may have begun anew, and would keep the question open although it has something to tell.
+ */
 async function ask(question: Question): Promise<Answer> {
   try {
     return await askOnce(question);
   } catch (error) {
+    if (question.after !== undefined) throw error;
     if (error instanceof Error && 'code' in error && RESET.has(String(error.code))) return askOnce(question);
     throw error;
   }
 }
 
 async function askOnce(question: Question): Promise<Answer> {
-  const { client, service, address, options, signal, mostBytes } = question;
+  const { client, service, address, options, signal, mostBytes, after } = question;
   const context = new CallContext(mostBytes);
   const cancel = () => context.emit('cancel');
   signal?.addEventListener('abort', cancel, { once: true });
   try {
     const query = {
       service,
-      timeout: options.timeoutMs,
+      timeout: options.timeoutMs + mostWaitMs(after),
       ctx: context,
+      ...(after === undefined ? {} : { index: after.index, wait: `${after.waitMs}ms` }),
       ...(address.datacenter === null ? {} : { dc: address.datacenter }),
       ...(options.token === undefined ? {} : { token: options.token }),
     };
@@ -120,6 +130,11 @@ async function askOnce(question: Question): Promise<Answer> {
   } finally {
     signal?.removeEventListener('abort', cancel);
   }
+}
+
+/** Consul adds up to a sixteenth, so that not all questions end at once. */
+function mostWaitMs(after: ReadServiceOptions['after']): number {
+  return after === undefined ? 0 : Math.ceil((after.waitMs * 17) / 16);
 }
 
 function readAnswer(response: IncomingMessage, body: unknown, failed: Failure): ServiceReading {
@@ -179,9 +194,9 @@ function withoutToken(text: string, token: string | undefined): string {
   return token === undefined || token === '' ? text : text.replaceAll(token, '(token)');
 }
 
-function connectTo({ address, tls }: ConsulAddress): Consul {
+function connectTo({ address, tls }: ConsulAddress, connections: number): Consul {
   const url = new URL(address);
-  const settings = { keepAlive: true, maxSockets: MOST_CONNECTIONS, ...literalIpv6(url.hostname) };
+  const settings = { keepAlive: true, maxSockets: connections, ...literalIpv6(url.hostname) };
   const agent =
     url.protocol === 'https:' ? new HttpsAgent({ ...settings, ...pemOf(tls) }) : new HttpAgent(settings);
   url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1`;

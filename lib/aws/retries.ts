@@ -31,8 +31,9 @@ export function retriesFor(forMs: number): RetryStrategy {
   };
   return {
     acquireInitialRetryToken: async () => token(0, 0, performance.now()),
-    async refreshRetryTokenForRetry(last, { errorType }) {
-      if (errorType !== 'TRANSIENT' && errorType !== 'THROTTLING') throw new Error('not to be sent again');
+    async refreshRetryTokenForRetry(last, { errorType, error }) {
+      const isTransient = errorType === 'TRANSIENT' || errorType === 'THROTTLING';
+      if (!isTransient || isAnswer(error, last.getRetryCount())) throw new Error('not to be sent again');
       const since = startedMs.get(last) ?? performance.now();
       const leftMs = since + forMs - performance.now();
       if (leftMs <= 0) throw new Error(`sent again for ${forMs} ms`);
@@ -42,6 +43,29 @@ export function retriesFor(forMs: number): RetryStrategy {
     recordSuccess: () => undefined,
   };
 }
+
+/** What a request is refused with that was signed by a clock that is off. */
+const OF_THE_CLOCK =
+  /^(?:RequestTimeTooSkewed|RequestExpired|RequestInTheFuture|SignatureDoesNotMatch|InvalidSignatureException|AuthFailure)$/;
+
+/**
+ * Whether a refusal is AWS's last word. On a machine whose clock is four minutes off and more, the SDK calls every refusal
+ * transient, also that an object is not there, for it sets its own clock right with each answer (measured on 3.1169,
+ * `clockSkewCorrected`). What that can cure is sent once more.
+ */
+function isAnswer(error: unknown, retries: number): boolean {
+  if (!(error instanceof Error) || !('$metadata' in error)) return false;
+  const { clockSkewCorrected, httpStatusCode } = error.$metadata as {
+    readonly clockSkewCorrected?: boolean;
+    readonly httpStatusCode?: number;
+  };
+  const isRefusal =
+    clockSkewCorrected === true && httpStatusCode !== undefined && REFUSALS.has(httpStatusCode);
+  return isRefusal && (retries > 0 || !OF_THE_CLOCK.test(error.name));
+}
+
+/** Statuses that say nothing about the moment, as 429 and 503 do. */
+const REFUSALS = new Set([400, 401, 403, 404, 409, 412]);
 
 /** @param retry from 1. */
 function pauseBefore(retry: number): number {

@@ -150,10 +150,16 @@ function readAnswer(response: IncomingMessage, body: unknown, failed: Failure): 
     );
   }
   try {
-    return { entries: parseHealthEntries(body), index: headerOf(response.headers, 'x-consul-index') };
+    return { entries: parseHealthEntries(body), index: indexOf(response.headers) };
   } catch (error) {
     throw failed(`answered ${status}, but ${messageOf(error)}`, status, error);
   }
+}
+
+/** An unsigned number of 64 bits; whatever else is there goes into no table. */
+function indexOf(headers: IncomingHttpHeaders): string | null {
+  const index = headerOf(headers, 'x-consul-index');
+  return index !== null && /^\d{1,20}$/.test(index) ? index : null;
 }
 
 function headerOf(headers: IncomingHttpHeaders, name: string): string | null {

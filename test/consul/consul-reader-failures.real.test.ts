@@ -188,6 +188,16 @@ test('the question names service, datacenter and token, and the index is text ho
   expect(asked[0]?.headers['x-consul-token']).toBe('the-token');
 });
 
+test.each([
+  '-1',
+  '9'.repeat(21),
+  '1e9',
+  `${'x'.repeat(8_000)}`,
+])('an index that is none is left out: %#', async (index) => {
+  const address = await inPlaceOfConsul(json('[]', { 'x-consul-index': index }));
+  expect(await readerOf(address).readService('web')).toEqual({ entries: [], index: null });
+});
+
 test('Consul may listen on a literal IPv6 address', async () => {
   const address = await inPlaceOfConsul(json('[]'), '::1');
   expect(await readerOf(address).readService('web')).toEqual({ entries: [], index: null });

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { HeadObjectCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Emulator, startEmulator } from '../../infra/local/emulator.ts';
+import { retriesFor } from '../../lib/aws/retries.ts';
 import { StoreFailed } from '../../lib/store/object-store.ts';
 import { createS3Store } from '../../lib/store/s3-store.ts';
 import { describeObjectStore } from './object-store-contract.ts';
@@ -202,7 +203,9 @@ test.each([
   { what: 'an hour back', aheadMs: 3_600_000 },
   { what: 'an hour on', aheadMs: -3_600_000 },
 ])('the time is what S3 says in its answers: $what', async ({ aheadMs }) => {
+  let asked = 0;
   const server = createServer((_request, response) => {
+    asked += 1;
     response.sendDate = false;
     const date = new Date(Date.now() - aheadMs).toUTCString();
     response.writeHead(404, { date }).end('<Error><Code>NoSuchKey</Code></Error>');
@@ -211,13 +214,44 @@ test.each([
   const { port } = server.address() as AddressInfo;
   const { region, credentials } = emulator;
   const endpoint = `http://127.0.0.1:${port}`;
-  const elsewhere = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
+  const elsewhere = new S3Client({
+    ...{ endpoint, region, credentials, forcePathStyle: true },
+    retryStrategy: retriesFor(1_000),
+  });
   try {
     const { clock, get } = createS3Store(elsewhere, { bucket: 'bucket', prefix: '' });
     expect(clock?.aheadMs).toBeNull();
     expect(await get('key')).toBeNull();
+    expect(asked).toBe(1);
     expect(Math.abs((clock?.aheadMs ?? 0) - aheadMs)).toBeLessThanOrEqual(1_000);
     expect(Math.abs((clock?.now() ?? 0) - (Date.now() - aheadMs))).toBeLessThanOrEqual(1_100);
+  } finally {
+    elsewhere.destroy();
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+test('a request that S3 refuses for the time in its signature is signed anew and sent once more', async () => {
+  const dates: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    dates.push(request.headers['x-amz-date']?.toString());
+    response.sendDate = false;
+    const date = new Date(Date.now() - 3_600_000).toUTCString();
+    response.writeHead(403, { date }).end('<Error><Code>RequestTimeTooSkewed</Code></Error>');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const { region, credentials } = emulator;
+  const elsewhere = new S3Client({
+    ...{ endpoint: `http://127.0.0.1:${port}`, region, credentials, forcePathStyle: true },
+    retryStrategy: retriesFor(1_000),
+  });
+  try {
+    const { get } = createS3Store(elsewhere, { bucket: 'bucket', prefix: '' });
+    await expect(get('key')).rejects.toThrow('403 RequestTimeTooSkewed');
+    expect(dates).toHaveLength(2);
+    expect(dates[1]).not.toBe(dates[0]);
   } finally {
     elsewhere.destroy();
     server.closeAllConnections();

@@ -39,6 +39,9 @@ export const LARGEST_WATCH_BODY_BYTES = { input: 64 * MIB, webhook: 5 * MIB } as
 /** A message with more endpoints goes without them: it is read and billed in steps of 64 KiB. SQS itself takes 1 MiB. */
 export const LARGEST_MESSAGE_BYTES = 256 * KIB;
 
+/** A fleet that publishes ten tables a second comes to it in 3,000 years; behind it numbers stop being exact. */
+export const MOST_GENERATIONS = 1_000_000_000_000;
+
 /** What `consul_answer` can be: below, a service of a few servers would not fit; above, no worker's memory holds it. */
 export const ANSWER_BYTES = { least: 64 * KIB, most: 256 * MIB } as const;
 

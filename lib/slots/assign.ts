@@ -26,6 +26,7 @@ import type { Reading } from '../model/service-entry.ts';
 import type { BackendSlots, Slot } from '../model/slot-table.ts';
 import { depart } from './depart.ts';
 import { recentDepartures } from './guard.ts';
+import { redated } from './redated.ts';
 import { freed, NEVER_USED, sameSlot, serving } from './slot-states.ts';
 
 /** HAProxy's limit of ready servers in one backend (configuration manual, `balance roundrobin`). */
@@ -46,12 +47,13 @@ export interface Assignment {
 /** Assigns one backend. Returns `previous` itself when nothing about it changes. */
 export function assignBackend(assignment: Assignment): BackendSlots {
   const { previous, reading, policy, nowMs } = assignment;
-  const start = previous?.slots ?? adoptedSlots(assignment.adopted ?? new Map(), policy, nowMs);
+  const before = previous === null ? null : redated(previous, nowMs);
+  const start = before?.slots ?? adoptedSlots(assignment.adopted ?? new Map(), policy, nowMs);
   const slots = declare(start, policy.slots);
   const ready = new Map(reading.endpoints.map((endpoint) => [endpointKey(endpoint), endpoint]));
 
   settle(slots, ready, assignment);
-  const departures = recentDepartures(previous?.departures ?? [], policy.holdMs, nowMs);
+  const departures = recentDepartures(before?.departures ?? [], policy.holdMs, nowMs);
   departures.push(...depart(slots, assignment, departures));
   const unplaced = place(slots, ready, policy, nowMs);
 

@@ -1,6 +1,7 @@
 /** Reports as objects: each instance's last one for people, and those of a shard together for the next pass. */
 
 import * as v from 'valibot';
+import { MOST_GENERATIONS } from '../model/limits.ts';
 import type { InstanceReport } from '../model/report.ts';
 import { SLOT_RANGES } from '../model/slot-ranges.ts';
 import { checkDocument, decodeDocument, VERSION } from './document.ts';
@@ -10,7 +11,7 @@ const instanceReport = v.object({
   version: v.literal(VERSION),
   fleet: keyName,
   instance: keyName,
-  generation: count,
+  generation: v.pipe(count, v.maxValue(MOST_GENERATIONS)),
   converged: v.boolean(),
   reason: v.nullable(v.string()),
   pid: v.nullable(count),

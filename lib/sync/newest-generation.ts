@@ -6,6 +6,7 @@
  */
 
 import type { Fleet } from '../model/fleet.ts';
+import { MOST_GENERATIONS } from '../model/limits.ts';
 import { decodeCurrentConfiguration } from '../store/current-document.ts';
 import { DocumentInvalid } from '../store/document-invalid.ts';
 import { currentConfigurationKey, generationsFolder, slotTableKey } from '../store/keys.ts';
@@ -49,7 +50,10 @@ async function inCurrent(store: ObjectStore, { name }: Fleet): Promise<number> {
 
 async function inGenerations(store: ObjectStore, { name }: Fleet): Promise<number> {
   const names = (await store.list?.(generationsFolder(name))) ?? [];
-  return Math.max(0, ...names.map(Number).filter(Number.isSafeInteger));
+  return Math.max(
+    0,
+    ...names.map(Number).filter((number) => Number.isInteger(number) && number < MOST_GENERATIONS),
+  );
 }
 
 async function inReports(store: ObjectStore, configured: Fleet): Promise<number> {

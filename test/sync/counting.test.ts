@@ -228,3 +228,21 @@ test('another release’s words for the same table are no other table', async ()
   expect((await table()).generation).toBe(2);
   expect(await text(generationSlotTableKey('edge', 2))).toBe(words);
 });
+
+test('a generation that no fleet comes to is nobody’s: the document that says so is named, with what to do', async () => {
+  const { generations, store, pass, table, register } = bench(RENDERED);
+  await generations(2);
+  const key = currentConfigurationKey('edge');
+  const body = ((await store.get(key))?.body ?? '').replace(
+    '"generation": 2',
+    `"generation": ${Number.MAX_SAFE_INTEGER}`,
+  );
+  await store.put(key, body);
+  await store.putIf(generationSlotTableKey('edge', Number.MAX_SAFE_INTEGER), '{}', null);
+  register(3);
+  const { publishFailure } = await pass();
+  expect((await table()).generation).toBe(3);
+  expect(publishFailure?.message).toMatch(
+    /current\.json at generation: .*; delete it, the next pass writes it anew/,
+  );
+});

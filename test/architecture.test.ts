@@ -44,7 +44,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'lib/config': ['lib/model', 'lib/files'],
   'lib/consul': ['lib/model', 'lib/files'],
   'lib/aws': [],
-  'lib/store': ['lib/model', 'lib/aws'],
+  'lib/store': ['lib/model', 'lib/files', 'lib/aws'],
   'lib/queue': ['lib/model', 'lib/aws'],
   'lib/render': ['lib/model'],
   'lib/runtime-api': ['lib/model', 'lib/files'],

@@ -4,10 +4,11 @@ import { connect as connectSocket, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { TlsFiles, TlsTexts } from '../model/fleet.ts';
 import { addressText } from './address-text.ts';
-import { meaningOf } from './connection-failure.ts';
+import { isForbidden, meaningOf } from './connection-failure.ts';
 import { InstanceUnreachable } from './errors.ts';
 import type { OpenSession } from './runtime-session.ts';
 import { startSession } from './session.ts';
+import { whoMayOpen } from './socket-permission.ts';
 import { tlsOptions } from './tls-options.ts';
 
 /**
@@ -27,6 +28,7 @@ export const openSession: OpenSession = async (address, { tls, signal }) => {
     name,
     signal,
     silence: 'no answer to the connection attempt in time',
+    ...(address.scheme === 'unix' ? { forbidden: () => whoMayOpen(address.path) } : {}),
   });
   if (options === undefined) return startSession(socket, { address: name, signal });
 
@@ -52,11 +54,13 @@ interface Attempt {
   readonly signal: AbortSignal;
   /** What it means when nothing happens until the signal aborts. */
   readonly silence: string;
+  /** What it means when there is no permission. */
+  readonly forbidden?: () => string;
 }
 
 /** @throws InstanceUnreachable; the socket is destroyed then. */
 function established(socket: Socket, event: 'connect' | 'secureConnect', attempt: Attempt): Promise<void> {
-  const { name, signal, silence } = attempt;
+  const { name, signal, silence, forbidden } = attempt;
   return new Promise((resolve, reject) => {
     const settle = () => {
       socket.off(event, onEstablished).off('error', onError).off('close', onClose);
@@ -71,7 +75,8 @@ function established(socket: Socket, event: 'connect' | 'secureConnect', attempt
       settle();
       resolve();
     };
-    const onError = (error: unknown) => fail(meaningOf(error), error);
+    const onError = (error: unknown) =>
+      fail(forbidden !== undefined && isForbidden(error) ? forbidden() : meaningOf(error), error);
     const onClose = () => fail('it closed the connection at once');
     const onAbort = () => fail(silence, signal.reason);
 

@@ -55,6 +55,11 @@ export function meaningOf(error: unknown): string {
   return meaning === undefined ? words : `${meaning} (${words})`;
 }
 
+/** Whether the system refuses it to this user. */
+export function isForbidden(error: unknown): boolean {
+  return codeOf(error) === 'EACCES' || codeOf(error) === 'EPERM';
+}
+
 /** OpenSSL's messages carry thread ids and source files; its reason says it all. */
 function wordsOf(error: unknown): string {
   if (!(error instanceof Error) || error.message === '') return String(error);

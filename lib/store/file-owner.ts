@@ -6,7 +6,7 @@
  * the fleet's own user can never write again.
  */
 
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { type FileHandle, lchown, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -35,25 +35,4 @@ export async function makeFolder(path: string, owner: Owner | null): Promise<voi
 
 export async function giveTo(file: FileHandle, owner: Owner | null): Promise<void> {
   if (owner !== null) await file.chown(owner.uid, owner.gid);
-}
-
-/** As /etc/passwd has it; the number where it does not. */
-export function userName(uid: number): string {
-  return nameIn('/etc/passwd', uid);
-}
-
-export function groupName(gid: number): string {
-  return nameIn('/etc/group', gid);
-}
-
-function nameIn(path: string, id: number): string {
-  try {
-    const line = readFileSync(path, 'utf8')
-      .split('\n')
-      .map((text) => text.split(':'))
-      .find(([, , number]) => number === String(id));
-    return line?.[0] || String(id);
-  } catch {
-    return String(id);
-  }
 }

@@ -8,7 +8,7 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import { type FileHandle, readFile } from 'node:fs/promises';
-import { userName } from './file-owner.ts';
+import { userName } from '../files/owner-names.ts';
 
 export interface LockHolder {
   readonly pid: number;

@@ -2,7 +2,7 @@
 
 import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { groupName, userName } from './file-owner.ts';
+import { groupName, userName } from '../files/owner-names.ts';
 
 /** What the system says to somebody who may not. */
 const REFUSALS = new Set(['EACCES', 'EPERM']);

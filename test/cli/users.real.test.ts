@@ -1,9 +1,9 @@
 /** One store and several users: a service's own user, root at three in the morning, somebody else's Consul watch. */
 
 import { chmodSync, chownSync, mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createBench, fakeConsul, haproxy, tcp } from './bench.ts';
+import { createBench, fakeConsul, haproxy, tcp, unix } from './bench.ts';
 import { endpoints } from './fake-consul.ts';
 
 const OWNER = 12_345;
@@ -79,3 +79,17 @@ describe.skipIf(process.getuid?.() !== 0)('the store of one user', () => {
     }
   });
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  'a user who may not open the socket gets one sentence that names the group',
+  async () => {
+    const [lb, consul] = await Promise.all([haproxy(), fakeConsul()]);
+    consul.register(endpoints(1, 1));
+    const { folder, hitless } = createBench({ consul: consul.url, instances: { lb: unix(lb) } });
+    for (const path of [folder, dirname(lb.socket)]) chmodSync(path, 0o755);
+    chownSync(lb.socket, 0, 1);
+    chmodSync(lb.socket, 0o660);
+    const { stdout } = await hitless('plan', { uid: OWNER });
+    expect(stdout).toContain(`it is for user root and group daemon: \`usermod -aG daemon ${OWNER}\` lets in`);
+  },
+);

@@ -7,6 +7,7 @@ import { namedCommand } from './named-command.ts';
 
 const EXAMPLES = `
 Examples:
+  $ hitless init --socket /run/haproxy/admin.sock    propose a hitless.yml
   $ hitless check --live            is everything there that a sync needs?
   $ hitless plan                    what would a sync do? changes nothing
   $ hitless sync                    do it: from cron, or as the handler of a Consul watch
@@ -36,6 +37,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
   ['render', async () => (await import('./render.ts')).addRender],
   ['release', async () => (await import('./release.ts')).addRelease],
   ['forget', async () => (await import('./forget.ts')).addForget],
+  ['init', async () => (await import('./init.ts')).addInit],
   ['consul-config', async () => (await import('./consul-config.ts')).addConsulConfig],
 ]);
 

@@ -7,7 +7,7 @@
  */
 
 import type { ConsulReader } from '../consul/consul-reader.ts';
-import type { HitlessConfig, StoreAddress } from '../model/fleet.ts';
+import type { HitlessConfig, InstanceAddress, StoreAddress } from '../model/fleet.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import type { SyncEvent, SyncPorts } from '../sync/ports.ts';
 
@@ -86,4 +86,32 @@ export async function openConfiguredStore(address: StoreAddress): Promise<Object
   const { openS3Store } = await import('./s3.ts');
   const endpoint = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL;
   return openS3Store(address, endpoint);
+}
+
+/** What `init` asks, before there is a hitless.yml. @throws as the session and the reader do */
+export async function openDiscovery(consul: string, timeoutMs: number) {
+  const [{ createConsulReader }, { readServiceNames }, { openSession }] = await Promise.all([
+    import('../consul/consul-reader.ts'),
+    import('../consul/service-names.ts'),
+    import('../runtime-api/connect.ts'),
+  ]);
+  const token = consulToken();
+  const reader = createConsulReader({ address: consul, datacenter: null, tls: {} }, { token, timeoutMs });
+  return {
+    readServiceNames: () => readServiceNames(consul, { token, timeoutMs }),
+    readService: async (service: string) => (await reader.readService(service)).entries,
+    async readInstance(address: InstanceAddress) {
+      const session = await openSession(address, { tls: {}, signal: AbortSignal.timeout(timeoutMs) });
+      try {
+        const [info, { servers }, backends] = await Promise.all([
+          session.readInfo(),
+          session.readServers(),
+          session.readBackends(),
+        ]);
+        return { address, info, servers, backends };
+      } finally {
+        await session.close();
+      }
+    },
+  };
 }

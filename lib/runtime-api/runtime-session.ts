@@ -3,6 +3,7 @@
 import type { RuntimeCommand } from '../model/command.ts';
 import type { InstanceAddress, TlsFiles, TlsTexts } from '../model/fleet.ts';
 import type { InstanceInfo, ObservedServer } from '../model/observed.ts';
+import type { BackendFacts } from './commands/show-backends.ts';
 import type { RuntimeLevel } from './commands/show-cli-level.ts';
 import type { CommandRefused } from './errors.ts';
 
@@ -33,6 +34,8 @@ export interface RuntimeSession {
    * back to the server's pool afterwards (measured: 0 in `mode tcp` and with `http-reuse never`, except on 2.2).
    */
   readUsedConnections(backend: string): Promise<ReadonlyMap<string, number>>;
+  /** What the configuration says of each backend, by its name; `show stat`. */
+  readBackends(): Promise<ReadonlyMap<string, BackendFacts>>;
   /** Ends the connection; never throws. */
   close(): Promise<void>;
 }

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { LONGEST_REPLY } from '../model/limits.ts';
 import { encodeChange, readOutcome } from './commands/change.ts';
 import type { CommandCodec } from './commands/codec.ts';
+import { showBackends } from './commands/show-backends.ts';
 import { showCliLevel } from './commands/show-cli-level.ts';
 import { showInfo } from './commands/show-info.ts';
 import { showServersConn } from './commands/show-servers-conn.ts';
@@ -60,6 +61,10 @@ export async function startSession(stream: Duplex, conversation: Conversation): 
 
     async readUsedConnections(backend) {
       return show(showServersConn, { backend });
+    },
+
+    async readBackends() {
+      return show(showBackends, undefined);
     },
 
     close() {

@@ -70,6 +70,7 @@ function bench(
     readInfo: async () => ({ version: '3.0.11', pid: 1, uptimeSeconds: 1, startedAtSeconds: null }),
     readLevel: async () => 'admin',
     readSessions: async () => new Map(),
+    readBackends: async () => new Map(),
     readUsedConnections: async () => new Map(),
     close: async () => {},
   };

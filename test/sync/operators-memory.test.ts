@@ -89,6 +89,7 @@ function bench(servers = 1) {
     }),
     readLevel: async () => 'admin',
     readSessions: async () => new Map(),
+    readBackends: async () => new Map(),
     readUsedConnections: async () => new Map(),
     close: async () => {},
   };

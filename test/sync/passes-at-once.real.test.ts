@@ -20,6 +20,7 @@ function heldUp(ms: number): OpenSession {
       readInfo: () => session.readInfo(),
       readLevel: () => session.readLevel(),
       readSessions: (backend) => session.readSessions(backend),
+      readBackends: () => session.readBackends(),
       readUsedConnections: (backend) => session.readUsedConnections(backend),
       close: () => session.close(),
     };

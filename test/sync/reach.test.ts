@@ -82,6 +82,7 @@ test('who answers again has all the time for the rest', async () => {
     readInfo: async () => ({ pid: 7, version: '3.0.0', uptimeSeconds: 1, startedAtSeconds: null }),
     readLevel: async () => 'admin',
     readSessions: async () => new Map(),
+    readBackends: async () => new Map(),
     readUsedConnections: async () => new Map(),
     close: async () => {},
   };

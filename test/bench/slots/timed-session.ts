@@ -18,6 +18,7 @@ export function timedSessions(open: OpenSession, spent: Spent): OpenSession {
       send: (commands) => timed('send', session.send(commands)),
       readServers: (backend) => timed('show', session.readServers(backend)),
       readSessions: (backend) => timed('show', session.readSessions(backend)),
+      readBackends: () => timed('show', session.readBackends()),
       readUsedConnections: (backend) => timed('show', session.readUsedConnections(backend)),
       close: () => timed('close', session.close()),
     };

@@ -138,6 +138,13 @@ describe.each(['status', 'plan', 'check --live', 'sync', 'render --config nowher
   });
 });
 
+test('status --prometheus: nothing invisible in a label either', async () => {
+  const { code, stdout } = await bench.hitless('status --prometheus');
+  expect(code).toBe(0);
+  expect(stdout).toContain('lb1');
+  expect(stdout).not.toMatch(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/u);
+});
+
 test('what is invisible is shown as what it is', async () => {
   const { stdout } = await bench.hitless('status');
   expect(stdout).toContain(VISIBLE);

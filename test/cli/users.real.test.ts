@@ -67,6 +67,24 @@ describe.skipIf(process.getuid?.() !== 0)('the store of one user', () => {
     expect(sync.stdout + sync.stderr).toContain(`\`chown -R ${OWNER}: ${store}\` as root mends it`);
   });
 
+  test('a lock file that another user left is named when it cannot be taken, and only then', async () => {
+    const { hitless, store } = await bench(OWNER);
+    expect((await hitless('sync', { uid: OWNER })).code).toBe(0);
+    const lock = join(store, '.locks/turn-edge');
+    chownSync(lock, 0, 0);
+    chmodSync(lock, 0o644);
+    expect((await hitless('check --live', { uid: OWNER })).code).toBe(0);
+    expect((await hitless('sync', { uid: OWNER })).code).toBe(0);
+    chmodSync(lock, 0o600);
+    const check = await hitless('check --live', { uid: OWNER });
+    expect(check.code).toBe(1);
+    expect(check.stdout).toContain(`the store ${store}: ${lock} is refused`);
+    expect(check.stdout).toContain(`\`chown -R ${OWNER}: ${store}\` as root mends it`);
+    const sync = await hitless('sync', { uid: OWNER });
+    expect(sync.code).toBe(1);
+    expect(sync.stderr).toContain(`\`chown -R ${OWNER}: ${store}\` as root mends it`);
+  });
+
   test('users of one group share it', async () => {
     const { hitless, store, consul } = await bench(OWNER);
     chmodSync(store, 0o2775);

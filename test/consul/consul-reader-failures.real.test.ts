@@ -125,6 +125,13 @@ describe('each failure says which call and what was said', () => {
     expect(failure.message).toContain('cannot use the TLS files: ENOENT');
     expect(failure.message).toContain('/nonexistent/ca.pem');
   });
+
+  test('a certificate authority that is a device', async () => {
+    const tls = { ca: '/dev/zero' };
+    const consul = { address: 'https://127.0.0.1:1', datacenter: null, tls };
+    const failure = await failureOf(createConsulReader(consul, { timeoutMs: 1_000 }).readService('web'));
+    expect(failure.message).toContain('cannot use the TLS files: /dev/zero is a device, not a file');
+  });
 });
 
 describe('no call lasts longer than its time', () => {

@@ -186,3 +186,10 @@ test('TLS files that are none are named', async () => {
     why: expect.stringContaining('cannot be used together'),
   });
 });
+
+test.each(['ca', 'cert', 'key'])('a tls.%s that is a device is refused at once', async (file) => {
+  const address = { scheme: 'tls', host: '127.0.0.1', port: 1 } as const;
+  await expect(openSession(address, { tls: { [file]: '/dev/zero' }, signal: NEVER })).rejects.toMatchObject({
+    why: `cannot read tls.${file}: /dev/zero is a device, not a file`,
+  });
+});

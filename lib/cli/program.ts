@@ -41,6 +41,9 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
   ['consul-config', async () => (await import('./consul-config.ts')).addConsulConfig],
 ]);
 
+/** Of all the others, so it comes last and only with them. */
+const completion = async () => (await import('./completion.ts')).addCompletion;
+
 /** @param words of the command line. Where they name no command, all commands are there: for help, and for hints. */
 export async function createProgram(words: readonly string[]): Promise<Command> {
   const program = new Command('hitless')
@@ -59,5 +62,5 @@ export async function createProgram(words: readonly string[]): Promise<Command> 
 function wantedOf(program: Command, words: readonly string[]): (() => Promise<Add>)[] {
   if (words[0] === '--version' || words[0] === '-V') return [];
   const named = COMMANDS.get(namedCommand(program, words) ?? '');
-  return named === undefined ? [...COMMANDS.values()] : [named];
+  return named === undefined ? [...COMMANDS.values(), completion] : [named];
 }

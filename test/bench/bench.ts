@@ -14,6 +14,7 @@ import { command } from './command.ts';
 import { day } from './day.ts';
 import { badInstances, fleet } from './fleet.ts';
 import { propagation } from './propagation.ts';
+import { run } from './run.ts';
 import { slots } from './slots.ts';
 import { tableOf } from './table.ts';
 
@@ -25,6 +26,7 @@ const benchmarks: readonly Benchmark[] = [
   assignment,
   bundles,
   command,
+  run,
   day,
 ];
 

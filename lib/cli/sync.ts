@@ -156,7 +156,9 @@ async function syncFleet(
     if (event.event === 'failed') storeFailures.push(String(event.error));
     tellEvent(event);
   });
-  const receivedAtMs = entries.size === 0 ? null : Date.now();
+  const heardMs = performance.now();
+  const receivedAtMs =
+    entries.size === 0 ? null : () => Math.round(ports.now() - (performance.now() - heardMs));
   const options: PassOptions = { entries, receivedAtMs, snapshots: 'always' };
   const { result, drained } =
     wait === true

@@ -25,8 +25,11 @@ const AT_ONCE = 200;
 export interface PassOptions extends ApplyOptions {
   /** What events carried, by service, for when Consul cannot be read. */
   readonly entries: EntriesByService;
-  /** When the oldest of these events came; absent or null: there was none. */
-  readonly receivedAtMs?: number | null;
+  /**
+   * When the oldest of these events came; absent or null: there was none. A function is asked once the store's time is
+   * known: who heard the event himself knows how long ago that was, and not yet what the time is.
+   */
+  readonly receivedAtMs?: number | (() => number) | null;
   /**
    * Has the shards of a fleet of several applied by others, before the files are written: nobody waits for those.
    * What it throws, `passFleet` throws. Absent: every instance is applied to here.
@@ -89,8 +92,10 @@ async function passOnce(
   const stored = await ports.store.get(slotTableKey(loaded.name));
   noticeClock(ports, loaded.name);
   const configured = writtenByNow(loaded, ports.now());
+  const { receivedAtMs: received = null } = options;
+  const receivedAtMs = typeof received === 'function' ? received() : received;
   const [proposal, whole] = await Promise.all([
-    proposeTable(ports, configured, stored, options.entries, options.receivedAtMs ?? null, above),
+    proposeTable(ports, configured, stored, options.entries, receivedAtMs, above),
     findInstances(ports, configured, { write: true }),
   ]);
   const shards = shardsOf(whole.fleet);
@@ -115,7 +120,7 @@ async function passOnce(
   if (split) await options.handOut?.(left, table.generation);
   // The load balancers first: to write objects beside that would make every command wait.
   const first = Promise.withResolvers<void>();
-  const hurry = (options.receivedAtMs ?? null) !== null;
+  const hurry = receivedAtMs !== null;
   const applying = applyShards(ports, { table, at }, toApply, {
     ...options,
     hurry,

@@ -6,7 +6,7 @@ import { type Slot, slotsOfBackend } from '../../lib/model/slot-table.ts';
 import { slotTableKey } from '../../lib/store/keys.ts';
 import { decodeSlotTable } from '../../lib/store/slot-table-document.ts';
 import { StoreClock } from '../../lib/store/store-clock.ts';
-import { passFleet } from '../../lib/sync/pass.ts';
+import { type PassOptions, passFleet } from '../../lib/sync/pass.ts';
 import type { SyncEvent, SyncPorts } from '../../lib/sync/ports.ts';
 import { createMemoryStore } from '../bench/memory-store.ts';
 import { policy } from '../slots/records.ts';
@@ -41,7 +41,8 @@ function bench() {
       readService: async () => ({ entries: consul.entries }),
       openSession: () => Promise.reject(new Error('there is nobody')),
     };
-    return (fleet = FLEET) => passFleet(ports, fleet, { entries: new Map(), snapshots: 'when-due' });
+    return (fleet = FLEET, receivedAtMs: PassOptions['receivedAtMs'] = null) =>
+      passFleet(ports, fleet, { entries: new Map(), receivedAtMs, snapshots: 'when-due' });
   };
   const slots = async () => {
     const body = (await memory.get(slotTableKey('edge')))?.body ?? '';
@@ -86,6 +87,19 @@ test.each([
   time.ms += 32_000;
   await right();
   expect(await states()).toEqual(['serving']);
+});
+
+test('how long a change took is measured on one clock', async () => {
+  const { time, machine } = bench();
+  let asked = 0;
+  const { table } = await machine(-HOUR_MS)(FLEET, () => {
+    asked += 1;
+    return time.ms - 200;
+  });
+  expect(asked).toBe(1);
+  const [cause] = table.trail ?? [];
+  expect(cause?.receivedAtMs).toBe(NOON_MS - 200);
+  expect((cause?.assignedAtMs ?? 0) - NOON_MS).toBeLessThanOrEqual(1_000);
 });
 
 test('is told so, once', async () => {

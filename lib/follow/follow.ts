@@ -9,6 +9,7 @@ import type { SyncPorts } from '../sync/ports.ts';
 import { createAlarm, sleepUntil } from './alarm.ts';
 import { type Ending, followFleet, type PassesTold } from './follow-fleet.ts';
 import { freshReadings } from './fresh-readings.ts';
+import { watchSockets } from './watch-sockets.ts';
 
 /**
  * Questions that are open at the same time. Consul's agent allows 200 connections from one address
@@ -84,13 +85,20 @@ export async function follow(
     alarm.take();
     return followFleet({ ...ports, readService: fresh.readService }, fleet, alarm, told, ending);
   });
-  await Promise.all([...passing, ...following]);
+  const watching = followed.map(({ fleet, alarm }) =>
+    watchSockets(socketsOf(fleet), () => alarm.wake(ports.now()), either),
+  );
+  await Promise.all([...passing, ...following, ...watching]);
 }
 
 /** The services of the backends, and what the load balancers register themselves as. */
 function servicesOf({ backends, instancesFrom }: Fleet): string[] {
   const own = backends.map(({ service }) => service);
   return instancesFrom === null ? own : [...own, instancesFrom.service];
+}
+
+function socketsOf({ instances }: Fleet): string[] {
+  return instances.flatMap(({ address }) => (address.scheme === 'unix' ? [address.path] : []));
 }
 
 function answerBytes({ answerBytes: own }: Fleet): number {

@@ -9,6 +9,7 @@
  * | the same, the slot serves                   | have verified it since it came      | holds it, seen      |
  * | the same, the slot serves                   | have not                            | does not: our own unfinished work |
  * | the same, the slot drains or is free        |                                     | holds it, seen: we take out at weight 0 |
+ * | the same, and this pass gave it that weight  | do not name it held                | does not: another pass took it out meanwhile |
  * | anything else                               | name it held                        | holds it, unseen    |
  *
  * A hold lasts as long as its endpoint is registered, whatever its health: while the slot drains or is free it is
@@ -31,6 +32,8 @@ export interface Remembered {
   readonly held: { readonly state: Hold['state']; readonly here: boolean } | null;
   /** It has been in rotation since its stay began. */
   readonly verified: boolean;
+  /** Its weight is the one that this pass gave it, and it was out of rotation by then. */
+  readonly ownWeight: boolean;
 }
 
 export interface TemplateAddresses {
@@ -43,7 +46,7 @@ export function holdOf(
   slot: Slot,
   seen: ObservedServer,
   { isTemplateAddress }: TemplateAddresses,
-  { held, verified }: Remembered,
+  { held, verified, ownWeight }: Remembered,
 ): Hold | null {
   if (stayOf(slot) === null) return null;
   const tenant = slot.state === 'free' ? slot.last : slot;
@@ -56,6 +59,6 @@ export function holdOf(
   }
   const byHand = own && seen.weight !== 0 && !(seen.admin === 'maint' && isTemplateAddress(seen));
   if (!byHand) return unseen;
-  const known = held !== null || verified || slot.state !== 'serving';
+  const known = held !== null || (slot.state === 'serving' ? verified : !ownWeight);
   return known ? { state: seen.admin, seen: true } : null;
 }

@@ -25,6 +25,8 @@ export interface BackendObservation {
   readonly able: Capabilities;
   /** Slots that take no step for now, by server name: HAProxy refused one, or somebody is connected still. */
   readonly skips: { readonly has: (server: string) => boolean };
+  /** By server name: those whose weight is what this pass gave them while they were out of rotation. */
+  readonly ownWeights: { readonly has: (server: string) => boolean };
 }
 
 export function planBackend(
@@ -48,7 +50,8 @@ export function planBackend(
     const growth = grown.get(name) ?? null;
     const seen = servers.get(name) ?? growth?.seen;
     if (seen === undefined) continue;
-    const remembered = rememberedOf(memory, backend, name, number, slot);
+    const ownWeight = observation.ownWeights.has(name);
+    const remembered = { ...rememberedOf(memory, backend, name, number, slot), ownWeight };
     const hold = holdOf(slot, seen, rules, remembered);
     if (hold !== null) operatorHeld.push(plannedHold(backend, name, slot, seen, hold, remembered));
     const idle = observation.sessions.get(name) === 0;
@@ -92,7 +95,7 @@ function rememberedOf(
   name: string,
   number: number,
   slot: Slot,
-): Remembered & { readonly held: RememberedHold | null } {
+): Pick<Remembered, 'verified'> & { readonly held: RememberedHold | null } {
   const tenant = slot.state === 'free' ? slot.last : slot;
   const stay = stayOf(slot);
   const own = held.find(

@@ -19,6 +19,8 @@ export interface Observation {
   readonly able: Capabilities;
   /** Slots that take no step for now: HAProxy refused one, or somebody is connected still. Absent: none. */
   readonly skips?: (backend: string, slot: string) => boolean;
+  /** Slots to which this pass gave a weight when somebody had just taken their server out. Absent: none. */
+  readonly ownWeights?: (backend: string, slot: string) => boolean;
 }
 
 /** Plans the backends that `policies` names and the table knows; everything else on the instance is left alone. */
@@ -34,8 +36,9 @@ export function planInstance(
     const servers = new Map((byBackend.get(policy.backend) ?? []).map((server) => [server.server, server]));
     const { memory, able } = observation;
     const skips = { has: (slot: string) => observation.skips?.(policy.backend, slot) === true };
+    const ownWeights = { has: (slot: string) => observation.ownWeights?.(policy.backend, slot) === true };
     const sessions = observation.sessions.get(policy.backend) ?? new Map<string, number>();
-    return [planBackend(policy, slots, { servers, memory, sessions, able, skips })];
+    return [planBackend(policy, slots, { servers, memory, sessions, able, skips, ownWeights })];
   });
   return {
     changes: plans.flatMap((plan) => plan.changes),

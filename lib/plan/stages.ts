@@ -61,7 +61,11 @@ export function stagesOf(
         break;
       case 'weight':
         make.second.push(
-          step(seen, [setWeight(verdict.weight)], { ...addressOf(seen), weight: verdict.weight }),
+          step(seen, [setWeight(verdict.weight)], {
+            ...addressOf(seen),
+            admin: seen.admin,
+            weight: verdict.weight,
+          }),
         );
         break;
       case 'restore':

@@ -14,15 +14,15 @@ import { endpointKey } from '../model/endpoint.ts';
 import type { Fleet, Instance } from '../model/fleet.ts';
 import type { Change, Plan, Problem, Stage, Step } from '../model/plan.ts';
 import type { SlotTable } from '../model/slot-table.ts';
-import type { RememberedHold } from '../plan/instance-memory.ts';
 import type { RuntimeSession } from '../runtime-api/runtime-session.ts';
 import { BySlot, type SlotPlace } from './by-slot.ts';
 import { slotsInUse, waitForRequests } from './former-connections.ts';
 import type { Knowledge, Known } from './knowledge.ts';
-import { isOld, type Look, lookAgain, lookAt, planFrom } from './look.ts';
+import { isOld, type Look, lookAgain, lookAt, memoryAt, planFrom } from './look.ts';
 import { momentNow } from './moment.ts';
 import { sendStage } from './send-stage.ts';
 import type { LastReport } from './shard-reports.ts';
+import { WhoseHand } from './whose-hand.ts';
 
 /** Plans of one pass; a full one has six or seven stages, and two for each further half of a backend. */
 const MOST_PLANS = 100;
@@ -30,6 +30,8 @@ const MOST_PLANS = 100;
 const MOST_DIFFERENCES = 12;
 /** Between two of these, so that passes that meet do not keep in step. */
 const PAUSE_MS = { first: 5, longest: 250 };
+/** Longer than the lines of one write take, between which a server looks as an operator would leave it. */
+const CONFIRM_MS = 25;
 
 /** What is known of an instance, during the work and after it. */
 export interface Progress {
@@ -71,6 +73,12 @@ export async function bringToTable(bringing: Bringing): Promise<Progress> {
   for (let plans = 0; plans < MOST_PLANS; plans += 1) {
     const progress = work.planned(look, known);
     onProgress(progress);
+    if (work.hand.isToConfirm) {
+      await sleep(CONFIRM_MS);
+      known = await knowledge.since(momentNow(now));
+      look = await lookAgain(session, known.table, now, look);
+      continue;
+    }
     const stage = progress.plan.stages[0];
     if (stage === undefined && !work.waits) return progress;
     const recent = await knowledge.recent();
@@ -109,8 +117,7 @@ class Work {
   readonly #left = new BySlot<Problem | null>();
   readonly #busy: Step[] = [];
   readonly #waited = new BySlot<true>();
-  /** Holds that were seen, and did not end since. */
-  #found: readonly RememberedHold[] = [];
+  readonly hand = new WhoseHand();
   #haproxy = '';
   #commands = 0;
   #differences = 0;
@@ -133,17 +140,18 @@ class Work {
     const busy = new Set(this.#busy.map(({ backend, slot }) => `${backend}/${slot}`));
     const skips = (backend: string, slot: string) =>
       this.#left.has({ backend, slot }) || busy.has(`${backend}/${slot}`);
-    const plan = planFrom(fleet, table, look, last, { skips, found: this.#found });
-    const found = new Set(this.#found.map(nameOf));
-    this.#found = plan.operatorHeld
-      .filter((held) => held.seen || found.has(nameOf(held)))
-      .map((held) => ({ ...held, here: true }));
+    this.hand.looked(look.state.servers);
+    const { found, isEnded, isOwnWeight: ownWeights } = this.hand;
+    const plan = planFrom(fleet, table, look, last, { skips, found, isEnded, ownWeights });
+    this.hand.planned(look.state.servers, table, memoryAt(look, last).held, plan.operatorHeld);
+    const operatorHeld = this.hand.reportable(plan.operatorHeld, last.report, table);
     for (const change of plan.changes) {
       const key = `${change.backend}/${change.slot} ${endpointKey(change.endpoint)}`;
       if (!this.#changes.has(key)) this.#changes.set(key, change);
     }
     return {
-      ...{ look, table, last, plan, changes: [...this.#changes.values()], commands: this.#commands },
+      ...{ look, table, last, plan: { ...plan, operatorHeld }, commands: this.#commands },
+      changes: [...this.#changes.values()],
       problems: [...plan.problems, ...new Set(this.#left.values().flatMap((problem) => problem ?? []))],
       missingSlots: [...plan.missingSlots, ...this.#missingSlots],
       undeletable: this.#undeletable,
@@ -177,6 +185,7 @@ class Work {
       this.#left.set(step, null);
       this.#undeletable.push(nameOf(step));
     }
+    this.hand.sent(sent.different.keys());
     this.#differences = sent.different.size === 0 ? 0 : this.#differences + 1;
     if (this.#differences > MOST_DIFFERENCES) {
       for (const [step, difference] of sent.different) this.#leave(step, `read back ${difference}`);

@@ -85,6 +85,10 @@ export interface Meanwhile {
   readonly skips: NonNullable<Observation['skips']>;
   /** Holds that it saw itself, on the process that answers: its own work may have hidden them since. */
   readonly found: readonly RememberedHold[];
+  /** Holds that reports name, and that it saw ended there. */
+  readonly isEnded: (held: RememberedHold) => boolean;
+  /** Slots to which it gave a weight when somebody had just taken their server out. */
+  readonly ownWeights: NonNullable<Observation['ownWeights']>;
 }
 
 export function planFrom(
@@ -100,11 +104,13 @@ export function planFrom(
     .filter(({ policy, parking }) => !parking || servers.some((seen) => seen.backend === policy.backend))
     .map(({ policy }) => policy);
   const memory = memoryAt(look, last);
-  const { skips, found = [] } = meanwhile ?? {};
+  const { skips, found = [], isEnded = () => false, ownWeights } = meanwhile ?? {};
+  const held = [...found, ...memory.held.filter((one) => !isEnded(one))];
   return planInstance(policies, table, {
-    ...{ servers, memory: { ...memory, held: [...found, ...memory.held] }, sessions: look.sessions },
+    ...{ servers, memory: { ...memory, held }, sessions: look.sessions },
     able: capabilitiesOf(look.info.version),
     ...(skips && { skips }),
+    ...(ownWeights && { ownWeights }),
   });
 }
 

@@ -12,10 +12,11 @@ const DRAINING: Slot = { state: 'draining', ...AT, weight: 1, sinceMs: 5, untilM
 const FREE: Slot = { state: 'free', freedAtMs: 9, last: AT, registeredSinceMs: 5 };
 const GONE: Slot = { state: 'free', freedAtMs: 9, last: AT };
 
-const NEVER: Remembered = { held: null, verified: false };
-const VERIFIED: Remembered = { held: null, verified: true };
-const HERE: Remembered = { held: { state: 'drain', here: true }, verified: true };
-const BEFORE: Remembered = { held: { state: 'drain', here: false }, verified: true };
+const NEVER: Remembered = { held: null, verified: false, ownWeight: false };
+const VERIFIED: Remembered = { ...NEVER, verified: true };
+const OWN_WEIGHT: Remembered = { ...VERIFIED, ownWeight: true };
+const HERE: Remembered = { ...VERIFIED, held: { state: 'drain', here: true } };
+const BEFORE: Remembered = { ...VERIFIED, held: { state: 'drain', here: false } };
 
 const cases: readonly {
   readonly what: string;
@@ -28,6 +29,21 @@ const cases: readonly {
     what: 'a verified server in maint with a real weight is held',
     ...{ slot: SERVING, shows: { ...AT, admin: 'maint' }, remembered: VERIFIED },
     hold: { state: 'maint', seen: true },
+  },
+  {
+    what: 'one that was taken out just after this pass gave it its weight is held, for nobody else takes it out',
+    ...{ slot: SERVING, shows: { ...AT, admin: 'maint' }, remembered: OWN_WEIGHT },
+    hold: { state: 'maint', seen: true },
+  },
+  {
+    what: 'but not on its way out: there another pass does',
+    ...{ slot: DRAINING, shows: { ...AT, admin: 'drain' }, remembered: OWN_WEIGHT },
+    hold: null,
+  },
+  {
+    what: 'but a hold that reports name goes on',
+    ...{ slot: SERVING, shows: { ...AT, admin: 'drain' }, remembered: { ...HERE, ownWeight: true } },
+    hold: { state: 'drain', seen: true },
   },
   {
     what: 'one that no pass has seen in rotation is our own unfinished work',

@@ -69,7 +69,8 @@ export function planOf(
 ): Plan {
   const able = capabilitiesOf('3.2.26');
   const observation = {
-    ...{ servers: byName(servers), memory: REMEMBERED, sessions: new Map(), able, skips: new Set<string>() },
+    ...{ servers: byName(servers), memory: REMEMBERED, sessions: new Map(), able },
+    ...{ skips: new Set<string>(), ownWeights: new Set<string>() },
     ...differs,
   };
   return planBackend(rules, slots, observation);

@@ -1,5 +1,6 @@
 /** What happens while a simulation runs: the events that nobody of us decides about. */
 
+import { flap, gather } from './crowd.ts';
 import type { FunctionsPlatform } from './functions-platform.ts';
 import type { Host } from './host.ts';
 import type { Operators } from './operators.ts';
@@ -14,6 +15,8 @@ export interface Cast {
   readonly hosts: readonly Host[];
   readonly operators: Operators;
   readonly platform: FunctionsPlatform;
+  /** How many of the events, 0 to 1, are several passes at once. */
+  readonly crowds: number;
 }
 
 const PAUSES_MS = [0, 20, 300, 2_000, 8_000, 20_000, 45_000];
@@ -23,12 +26,14 @@ const RECONCILE_MS = 60_000;
 export async function runCourse(cast: Cast, untilMs: number): Promise<void> {
   const { world } = cast;
   const random = world.random.fork('course');
+  const crowds = world.random.fork('crowds');
   let number = 100;
   while (world.time.elapsedMs < untilMs) {
     await world.time.wait(random.pick(PAUSES_MS));
     if (!world.faults) return;
     const dice = random.next();
     number += 1;
+    if (crowds.chance(cast.crowds)) gather(cast, crowds, meanwhile(cast, crowds));
     if (dice < 0.12) register(cast, random, number);
     else if (dice < 0.22) replaceOne(cast, random, number);
     else if (dice < 0.58) changeOne(cast, random);
@@ -36,9 +41,21 @@ export async function runCourse(cast: Cast, untilMs: number): Promise<void> {
     else if (dice < 0.67) void lie(cast, random);
     else if (dice < 0.76) void disturb(cast, random);
     else if (dice < 0.81) random.pick(cast.hosts).start();
-    else if (dice < 0.9) cast.operators.act();
+    else if (dice < 0.9) operate(cast, random);
     else void cast.platform.sync();
   }
+}
+
+/** What the passes of a crowd did not know when they were asked for. */
+function meanwhile(cast: Cast, random: Random): readonly (() => void)[] {
+  return [
+    () => flap(cast, random),
+    () => flap(cast, random),
+    () => changeOne(cast, random),
+    () => replaceOne(cast, random, 1_000 + cast.world.serial()),
+    () => operate(cast, random),
+    () => random.pick(cast.hosts).start(),
+  ];
 }
 
 /** The schedule of the reconcile function. */
@@ -57,8 +74,8 @@ export function mend({ consul, hosts, operators }: Cast): void {
     host.instance.become('well');
     if (host.instance.process === null) host.start();
   }
-  for (const hold of operators.all()) {
-    if (hold.tick % 2 === 0 && hold.instance.process?.pid === hold.pid) operators.putBack(hold);
+  for (const [index, hold] of operators.all().entries()) {
+    if (index % 2 === 0 && hold.instance.process?.pid === hold.pid) operators.putBack(hold);
   }
 }
 
@@ -98,6 +115,24 @@ function changeOne({ consul }: Cast, random: Random): void {
     consul.change(service, id, `changes its weight from ${weight}`, (one) => {
       one.weight = weight === 1 ? 7 : 1;
     });
+  }
+}
+
+/** Who takes a server out often does something to its endpoint, which fails its checks then, and comes back. */
+function operate({ world, operators, consul }: Cast, random: Random): void {
+  const before = operators.all().length;
+  operators.act();
+  const hold = operators.all().at(-1);
+  if (operators.all().length <= before || hold === undefined || !random.chance(0.5)) return;
+  for (const service of consul.services()) {
+    const own = consul.registrations(service).find((one) => `${one.address}:${one.port}` === hold.target);
+    if (own === undefined || own.status !== 'passing') continue;
+    const become = (status: 'critical' | 'passing') =>
+      consul.change(service, own.id, `is ${status}, while an operator holds it`, (one) => {
+        one.status = status;
+      });
+    world.time.after(random.pick([0, 40, 3_000, 15_000]), () => become('critical'));
+    world.time.after(random.pick([15_500, 40_000, 70_000]), () => become('passing'));
   }
 }
 

@@ -12,6 +12,7 @@ import type { Fleet } from '../../lib/model/fleet.ts';
 import { passFleet } from '../../lib/sync/pass.ts';
 import type { SyncPorts } from '../../lib/sync/ports.ts';
 import { httpEvent } from '../functions/http-event.ts';
+import type { Rest } from './rules.ts';
 import { Sandbox } from './sandbox.ts';
 import type { SimulatedConsul } from './simulated-consul.ts';
 import { type SimulatedInstance, sessionsOf } from './simulated-instance.ts';
@@ -29,9 +30,14 @@ export interface PlatformOptions {
   /** How long a function may take, in milliseconds. */
   readonly timeoutMs: number;
   readonly concurrency: number;
+  /** No pass is at work, and nothing that one sent is on its way. */
+  readonly rested: (rest: Rest) => void;
   /** Between the ports and the outside: where a test breaks a rule on purpose. */
   readonly between?: ((ports: SyncPorts) => SyncPorts) | undefined;
 }
+
+/** What a dead sandbox sent may still be on its way for so long. */
+const QUIET_MS = 4_000;
 
 type Worker = ReturnType<typeof createWorker>;
 
@@ -41,9 +47,19 @@ export class FunctionsPlatform {
   readonly #idle: { readonly sandbox: Sandbox; readonly worker: Worker }[] = [];
   #running = 0;
   #count = 0;
+  #atWork = 0;
+  /** That ever began, and by the last rest. */
+  #passes = 0;
+  #passesBefore = 0;
+  #begun: Rest | null = null;
 
   constructor(options: PlatformOptions) {
     this.#options = options;
+  }
+
+  /** One pass is at work, and no other was since the last rest. */
+  get isAlone(): boolean {
+    return this.#passes - this.#passesBefore === 1;
   }
 
   /** Takes batches as long as there are any and nobody else may take them. */
@@ -54,8 +70,10 @@ export class FunctionsPlatform {
       const records = queue.receive();
       if (records.length === 0) return;
       this.#running += 1;
+      this.#begins();
       void this.#handle(records, queue).finally(() => {
         this.#running -= 1;
+        this.#ends();
         this.poll();
       });
     }
@@ -99,7 +117,41 @@ export class FunctionsPlatform {
     this.#mayDie(sandbox);
     const log = () => {};
     const options = { entries: new Map(), snapshots: 'always' } as const;
-    await passFleet({ ...this.#syncPorts(sandbox), log }, fleet, options).catch(() => undefined);
+    this.#begins();
+    const work = passFleet({ ...this.#syncPorts(sandbox), log }, fleet, options).catch(() => undefined);
+    await Promise.race([work, sandbox.died]);
+    this.#ends();
+  }
+
+  #begins(): void {
+    const { world } = this.#options;
+    this.#atWork += 1;
+    this.#passes += 1;
+    this.#begun ??= { begunTick: world.tick(), begunMs: world.time.elapsedMs };
+  }
+
+  #ends(): void {
+    const { world, rested } = this.#options;
+    this.#atWork -= 1;
+    const begun = this.#begun;
+    const count = this.#passes;
+    world.time.after(QUIET_MS, () => {
+      if (begun === null || this.#atWork > 0 || this.#passes !== count) return;
+      this.#begun = null;
+      this.#passesBefore = count;
+      rested(begun);
+    });
+  }
+
+  /** A message to a shard, as a fleet that was larger a moment ago left one in the queue. */
+  async apply(shard: number, generation: number): Promise<void> {
+    const { fleet } = this.#options;
+    const sandbox = this.#newSandbox('left-over');
+    const message = { version: 1, kind: 'apply', fleet: fleet.name, shard, generation } as const;
+    await this.queue
+      ?.senderOf(sandbox)
+      .send([message], sandbox.name)
+      .catch(() => undefined);
   }
 
   async #handle(records: ReturnType<SimulatedQueue['receive']>, queue: SimulatedQueue): Promise<void> {
@@ -107,7 +159,9 @@ export class FunctionsPlatform {
     const warm = this.#idle.pop();
     const { sandbox, worker } = warm ?? this.#newWorker();
     sandbox.batch += 1;
-    sandbox.mixed = new Set(records.map((record) => record.attributes.MessageGroupId)).size > 1;
+    sandbox.reportsTicks.clear();
+    sandbox.groups = new Set(records.flatMap((record) => record.attributes.MessageGroupId ?? []));
+    sandbox.mixed = sandbox.groups.size > 1;
     this.#mayDie(sandbox);
     const ids = records.map((record) => record.messageId);
     world.tell(`${sandbox.name} gets ${ids.join(', ')}`);

@@ -240,7 +240,7 @@ describe('a deliberately broken rule is caught within a hundred seeds', { timeou
       planFrom: (fleet, table, look, last, meanwhile) =>
         planFrom(fleet, table, look, last, meanwhile && { ...meanwhile, found: [] }),
     }));
-    const objects = await firstToObject(3, {}, 32);
+    const objects = await firstToObject(3);
     expect(objects.alone).toContain('operators-hand');
     expect(objects.together).not.toEqual([]);
   });

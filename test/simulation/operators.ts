@@ -1,16 +1,18 @@
 /** People with a shell on a load balancer: they take servers out and put them back, whatever else is going on. */
 
+import type { HeldServer } from '../../lib/model/report.ts';
 import {
   adminWord,
   type HaproxyProcess,
   isInRotation,
+  type ServerChange,
   type SimulatedServer,
   targetOf,
 } from './haproxy-process.ts';
 import type { Random } from './random.ts';
 import { servingTargets } from './rules/named-slots.ts';
 import type { Hold, Holds, Published, Reporting } from './rules.ts';
-import type { SimulatedInstance } from './simulated-instance.ts';
+import type { Session, SimulatedInstance } from './simulated-instance.ts';
 import type { World } from './world.ts';
 
 export interface OperatorsOptions {
@@ -20,13 +22,21 @@ export interface OperatorsOptions {
   readonly operated: (process: HaproxyProcess, server: SimulatedServer) => void;
 }
 
+/** A hold that ended, and when. */
+interface Over {
+  readonly hold: Hold;
+  readonly tick: number;
+  /** Since when every report says so, and none can bring it back. */
+  readonly settledTick: number | null;
+  /** The process on which a pass that had not heard of its end brought it back. */
+  readonly restoredPid: number | null;
+}
+
 export class Operators implements Holds {
   readonly #options: OperatorsOptions;
   readonly #random: Random;
   #holds: Hold[] = [];
-  /** Over, and no report says so that was read since (`tick`): a new process may get them out again. */
-  /** Holds that ended, and when. `settled`: every report since says so, and none can bring it back. */
-  #over: { readonly hold: Hold; readonly tick: number; readonly settled: boolean }[] = [];
+  #over: Over[] = [];
 
   constructor(options: OperatorsOptions) {
     this.#options = options;
@@ -43,20 +53,39 @@ export class Operators implements Holds {
     );
   }
 
-  mayBeHeld(process: HaproxyProcess, { backend, name, admin }: SimulatedServer): boolean {
-    return this.#over.some(
-      ({ hold, settled }) =>
-        !settled &&
-        hold.instance.name === process.instance &&
-        hold.backend === backend &&
-        hold.server === name &&
-        hold.state === adminWord(admin) &&
-        hold.reportedPid !== process.pid,
-    );
+  mayBeHeld(process: HaproxyProcess, server: SimulatedServer, session: Session): boolean {
+    const { firstReadTick, reportsTick } = session;
+    return this.#over.some(({ hold, tick, settledTick, restoredPid }) => {
+      if (!isOf(hold, process, server) || hold.state !== adminWord(server.admin)) return false;
+      if (restoredPid === process.pid && Math.min(firstReadTick ?? tick, reportsTick) < tick) return true;
+      const isSettled = settledTick !== null && settledTick < reportsTick;
+      return !isSettled && hold.reportedPid !== process.pid;
+    });
+  }
+
+  mayBeNamed(instance: string, { backend, slot }: HeldServer, session: Session | undefined): boolean {
+    if (this.of(instance, backend, slot) !== undefined) return true;
+    return this.#over.some(({ hold, tick, settledTick, restoredPid }) => {
+      if (hold.instance.name !== instance || hold.backend !== backend || hold.server !== slot) return false;
+      if (settledTick === null || session === undefined || session.process.pid === restoredPid) return true;
+      return session.reportsTick < settledTick || (session.firstReadTick ?? 0) < tick;
+    });
+  }
+
+  believed(instance: string, { backend, slot, state, ...at }: HeldServer, excuse: string): void {
+    const { world, instances } = this.#options;
+    const of = instances.find(({ name }) => name === instance);
+    if (of === undefined) return;
+    world.excused(excuse);
+    const pid = of.process?.pid ?? 0;
+    const hold = this.#newHold({ instance: of, backend, server: slot, target: targetOf(at), state, pid });
+    hold.doubt = excuse;
+    world.tell(`${backend}/${slot} on ${instance} is believed to be held: ${excuse}`);
   }
 
   /** A report is in the store. */
   reported({ report, session }: Reporting): void {
+    const { world } = this.#options;
     const lookedTick = session?.firstReadTick ?? Number.NEGATIVE_INFINITY;
     for (const hold of [...this.#holds, ...this.#over.map((one) => one.hold)]) {
       if (hold.instance.name !== report.instance) continue;
@@ -65,20 +94,23 @@ export class Operators implements Holds {
           backend === hold.backend && slot === hold.server && state === hold.state,
       );
       hold.reportedPid = listed?.pid ?? null;
-      if (hold.leftTick !== null && lookedTick > hold.leftTick && listed !== undefined) hold.leftTick = null;
+      const isLater =
+        lookedTick > (hold.leftTick ?? 0) && report.generation >= hold.leftGeneration && listed !== undefined;
+      if (isLater) hold.leftTick = null;
     }
     // Until a slow pass stores that it saw the hold, on a process that is gone since: then it comes back.
     this.#over = this.#over.map((one) => {
       if (one.hold.instance.name !== report.instance) return one;
       const known = one.hold.reportedPid !== null;
-      return { ...one, settled: !known && (one.settled || lookedTick >= one.tick) };
+      const settles = !known && (one.settledTick !== null || lookedTick >= one.tick);
+      return { ...one, settledTick: settles ? (one.settledTick ?? world.tick()) : null };
     });
   }
 
   end(hold: Hold, why: string, forgotten = false): void {
     const { world } = this.#options;
     this.#holds = this.#holds.filter((other) => other !== hold);
-    if (!forgotten) this.#over.push({ hold, tick: world.tick(), settled: false });
+    if (!forgotten) this.#over.push({ hold, tick: world.tick(), settledTick: null, restoredPid: null });
     world.tell(`the hold of ${hold.backend}/${hold.server} on ${hold.instance.name} ends: ${why}`);
   }
 
@@ -121,10 +153,15 @@ export class Operators implements Holds {
   }
 
   /** Our own session left a server in `state`, as an operator would: was it restored? */
-  restored(process: HaproxyProcess, server: SimulatedServer, state: 'ready' | 'drain' | 'maint'): void {
+  restored({ process, server }: ServerChange, session: Session): void {
+    const state = adminWord(server.admin);
     const hold = this.of(process.instance, server.backend, server.name);
     if (hold === undefined) {
-      if (this.mayBeHeld(process, server)) this.#repeat(process, server, state);
+      if (!this.mayBeHeld(process, server, session)) return;
+      this.#over = this.#over.map((one) =>
+        isOf(one.hold, process, server) ? { ...one, restoredPid: process.pid } : one,
+      );
+      this.#repeat(process, server, state);
       return;
     }
     if (hold.state !== state || targetOf(server) !== hold.target) return;
@@ -145,12 +182,12 @@ export class Operators implements Holds {
     world.time.after(1_000, () => {
       const same = adminWord(server.admin) === state && targetOf(server) === target;
       if (!same || server.weight === 0 || !process.serving) return;
+      const believed = this.of(process.instance, server.backend, server.name);
+      if (believed !== undefined) this.end(believed, 'the operator puts it back once more');
       this.#set(process, server, 'ready');
-      this.#over = this.#over.map((one) => {
-        const { hold } = one;
-        const meant = hold.instance.name === process.instance && hold.backend === server.backend;
-        return meant && hold.server === server.name ? { ...one, tick: world.tick() } : one;
-      });
+      this.#over = this.#over.map((one) =>
+        isOf(one.hold, process, server) ? { ...one, tick: world.tick() } : one,
+      );
     });
   }
 
@@ -178,19 +215,25 @@ export class Operators implements Holds {
     const state = this.#random.pick(['drain', 'maint'] as const);
     this.#set(process, server, state);
     const { backend, name } = server;
+    this.#newHold({ instance, backend, server: name, target: targetOf(server), state, pid: process.pid });
+  }
+
+  /** Of which no pass has heard. */
+  #newHold(of: Pick<Hold, 'instance' | 'backend' | 'server' | 'target' | 'state' | 'pid'>): Hold {
+    const { world, published } = this.#options;
     const hold: Hold = {
-      instance,
-      backend,
-      server: name,
-      target: targetOf(server),
-      state,
-      tick: this.#options.world.tick(),
-      pid: process.pid,
+      ...of,
+      tick: world.tick(),
+      sinceGeneration: published.at(-1)?.table.generation ?? 0,
       reportedPid: null,
       parkedTick: null,
+      doubt: null,
+      knownBy: new Set(),
       leftTick: null,
+      leftGeneration: 0,
     };
     this.#holds.push(hold);
+    return hold;
   }
 
   #set(process: HaproxyProcess, server: SimulatedServer, state: 'ready' | 'drain' | 'maint'): void {
@@ -200,4 +243,8 @@ export class Operators implements Holds {
     process.change(server, { by: 'operator' }, line, () => process.setState(server, state));
     operated(process, server);
   }
+}
+
+function isOf({ instance, backend, server }: Hold, process: HaproxyProcess, of: SimulatedServer): boolean {
+  return instance.name === process.instance && backend === of.backend && server === of.name;
 }

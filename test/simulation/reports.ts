@@ -2,9 +2,7 @@
 
 import type { InstanceReport } from '../../lib/model/report.ts';
 import { decodeShardReports } from '../../lib/store/report-document.ts';
-import type { Write } from './simulated-store.ts';
-
-const SHARD = /\/shards\/\d+\.json$/;
+import { isReports, type Write } from './simulated-store.ts';
 
 export interface Added {
   readonly report: InstanceReport;
@@ -21,9 +19,15 @@ export class StoredReports {
     return this.#last.get(instance);
   }
 
+  /** Who is held, as the story tells it. */
+  static heldIn({ instance, operatorHeld, converged }: InstanceReport): string {
+    const held = operatorHeld.map(({ backend, slot, state, pid }) => `${backend}/${slot} ${state} (${pid})`);
+    return `${instance} is reported ${converged ? 'converged' : 'lagging'}, held: ${held.join(', ') || 'nobody'}`;
+  }
+
   /** Those of a shard that are others than before; none when it is another object. */
   added({ key, body }: Write): readonly Added[] {
-    if (!SHARD.test(key)) return [];
+    if (!isReports(key)) return [];
     const { reports } = decodeShardReports(key, body);
     return reports.flatMap((report) => {
       const last = this.#last.get(report.instance);

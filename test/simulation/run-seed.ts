@@ -1,11 +1,11 @@
 /** One simulation, from its seed to the rules that did not hold. */
 
 import type { Fleet } from '../../lib/model/fleet.ts';
-import { slotTableKey } from '../../lib/store/keys.ts';
+import { shardReportsKey, slotTableKey } from '../../lib/store/keys.ts';
 import type { SyncPorts } from '../../lib/sync/ports.ts';
 import { type Cast, mend, runCourse, runSchedule } from './course.ts';
 import { FunctionsPlatform } from './functions-platform.ts';
-import { adminWord, type HaproxyObserver, targetOf } from './haproxy-process.ts';
+import { type HaproxyObserver, targetOf } from './haproxy-process.ts';
 import { Host } from './host.ts';
 import { Operators } from './operators.ts';
 import { StoredReports } from './reports.ts';
@@ -33,6 +33,8 @@ export interface Outcome {
   /** Commands that change something, over all instances. */
   readonly commands: number;
   readonly generations: number;
+  /** What no order of lines can prevent, by name: how often it happened. */
+  readonly excuses: ReadonlyMap<string, number>;
 }
 
 /** How long a message that was handed out is hidden, in timeouts of the function: as in infra/aws/queue.yml. */
@@ -55,6 +57,7 @@ export async function runSeed(seed: number, mutation: Mutation = {}, rules = all
 
 async function simulate(world: World, mutation: Mutation, rules: readonly Rule[]): Promise<Outcome> {
   const scenario = scenarioOf(world.random.fork('scenario'));
+  world.faultShare = scenario.faults;
   const { cast, watches, count } = createCast(world, scenario, mutation, rules);
   const goesOn = () => world.violations.length === 0;
   const courseMs = world.random.between(2, 8) * 60_000;
@@ -78,7 +81,8 @@ async function simulate(world: World, mutation: Mutation, rules: readonly Rule[]
     for (const watch of watches) watch.healed?.();
     await world.time.run(courseMs + HEALING_MS + LAST_LOOK_MS, goesOn);
   }
-  return { seed: world.seed, violations: world.violations, story: world.story, ...count };
+  const { seed, violations, story, excuses } = world;
+  return { seed, violations, story, excuses, ...count };
 }
 
 async function runTraffic({ world, hosts }: Cast): Promise<void> {
@@ -104,6 +108,7 @@ function createCast(world: World, scenario: Scenario, mutation: Mutation, rules:
   const written = (write: Write) => {
     for (const watch of watches) watch.written?.(write);
     for (const { report, own } of reports.added(write)) {
+      world.tell(StoredReports.heldIn(report));
       const instance = instances.find(({ name }) => name === report.instance);
       const looked = own && report.pid !== null;
       const session = looked ? instance?.sessionOf(write.sandbox, report.observedAtMs) : undefined;
@@ -140,8 +145,7 @@ function createCast(world: World, scenario: Scenario, mutation: Mutation, rules:
       const session = instance?.session(change.hand.session);
       if (session === undefined) return;
       for (const watch of watches) watch.changed?.(change, session);
-      if (leavesHeld(change, session))
-        operators.restored(change.process, change.server, adminWord(change.server.admin));
+      if (leavesHeld(change, session)) operators.restored(change, session);
       if (traffic.chance(0.3)) change.process.traffic(traffic);
     },
     requested(request) {
@@ -154,6 +158,8 @@ function createCast(world: World, scenario: Scenario, mutation: Mutation, rules:
         world,
         name,
         release: scenario.releases[index] ?? '3.0',
+        lines: scenario.lines,
+        reportsKey: shardReportsKey(fleet.name, Math.floor(index / fleet.shard)),
         observer,
         attempted: (sandbox, instance) => tellAll((watch) => watch.attempted?.(sandbox, instance)),
         received: (session, line) => tellAll((watch) => watch.received?.(session, line)),
@@ -183,6 +189,9 @@ function createCast(world: World, scenario: Scenario, mutation: Mutation, rules:
     store,
     instances,
     timeoutMs: scenario.functionTimeoutMs,
+    rested: (rest) => {
+      for (const watch of watches) watch.rested?.(rest);
+    },
     concurrency: scenario.concurrency,
     between: mutation.ports,
   });
@@ -207,11 +216,12 @@ function createCast(world: World, scenario: Scenario, mutation: Mutation, rules:
     instances,
     holds: operators,
     published,
+    isAlone: () => platform.isAlone,
     reportOf: (instance) => reports.of(instance),
     wasGiven: (backend, slot, target) => given.has(`${backend} ${slot} ${target}`),
   };
   watches.push(...rules.map((rule) => rule.watch(scene, (what) => world.violated(rule.name, what))));
-  const cast: Cast = { world, consul, hosts, operators, platform };
+  const cast: Cast = { world, consul, hosts, operators, platform, crowds: scenario.crowds };
   return { cast, watches, count };
 }
 

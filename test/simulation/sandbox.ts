@@ -8,12 +8,14 @@ export class Sandbox {
   alive = true;
   /** What its code read or wrote last; for the rules. */
   table: SlotTable | null = null;
+  /** When its code last read the reports of a shard, by key; for the rules. */
+  readonly reportsTicks = new Map<string, number>();
   /** When it last asked for the time: the moment of a decision. */
   askedTimeMs = 0;
   /** Handles several message groups at once, so that `table` may be another group's. */
   mixed = false;
-  /** The queue's groups keep workers apart. */
-  readonly isWorker: boolean;
+  /** Of the queue, whose messages it works on: no other worker has these. A command line has none. */
+  groups: ReadonlySet<string> = new Set();
   /** How many times it was called. */
   batch = 0;
   #operationsLeft: number | null = null;
@@ -25,7 +27,6 @@ export class Sandbox {
   constructor(world: World, name: string) {
     this.#world = world;
     this.name = name;
-    this.isWorker = name.startsWith('worker');
     this.died = new Promise((resolve) => {
       this.#die = resolve;
     });
@@ -46,6 +47,7 @@ export class Sandbox {
   kill(why: string): void {
     if (!this.alive) return;
     this.alive = false;
+    this.#world.faultTick = this.#world.tick();
     this.#world.tell(`${this.name} is ${why}`);
     this.#die();
   }

@@ -1,7 +1,9 @@
 /** What is different from seed to seed before anything happens: the fleet, its policy, and who serves already. */
 
+import { isIPv4 } from 'node:net';
 import type { BackendPolicy, Fleet } from '../../lib/model/fleet.ts';
 import type { Release, ServerLine } from './haproxy-process.ts';
+import { type LineDelays, lineDelaysOf } from './line-delays.ts';
 import type { Random } from './random.ts';
 import type { Registration } from './simulated-consul.ts';
 
@@ -12,6 +14,12 @@ export interface Scenario {
   readonly configurations: readonly (readonly ServerLine[])[];
   readonly functionTimeoutMs: number;
   readonly concurrency: number;
+  /** Null: what a pass writes to an instance at once comes in at once. */
+  readonly lines: LineDelays | null;
+  /** How many of the events, 0 to 1, are several passes that are asked for at the same moment. */
+  readonly crowds: number;
+  /** How many of the faults of others happen, 0 to 1. */
+  readonly faults: number;
 }
 
 const RELEASES: readonly Release[] = ['2.2', '2.6', '3.0', '3.2'];
@@ -34,12 +42,18 @@ export function scenarioOf(random: Random): Scenario {
     backends,
   };
   const functionTimeoutMs = 30_000;
+  const releases = names.map(() => random.pick(RELEASES));
+  const concurrency = random.between(2, 4);
+  const lines = lineDelaysOf(random.fork('lines'));
   return {
     fleet,
-    releases: names.map(() => random.pick(RELEASES)),
+    releases,
     configurations: names.map(() => backends.flatMap((policy) => startOf(policy))),
     functionTimeoutMs,
-    concurrency: random.between(2, 4),
+    concurrency,
+    lines,
+    crowds: lines === null ? 0 : random.pick([0.1, 0.3, 0.6]),
+    faults: lines === null ? 1 : random.pick([0.1, 0.3, 1]),
   };
 }
 
@@ -85,7 +99,7 @@ export function adoptable(
   registrations: readonly Registration[],
 ): ServerLine[] {
   const places = random
-    .shuffled(registrations.filter(({ address }) => /^10\./.test(address)))
+    .shuffled(registrations.filter(({ address, port }) => isIPv4(address) && port === 8080))
     .slice(0, policy.slots);
   const unique = new Map(places.map(({ address, port }) => [`${address}:${port}`, { address, port }]));
   const waiting = random.shuffled([...unique.values()]);

@@ -12,6 +12,7 @@ import {
   type Seen,
   type ServerLine,
 } from './haproxy-process.ts';
+import type { LineDelays } from './line-delays.ts';
 import type { Sandbox } from './sandbox.ts';
 import { Wire } from './wire.ts';
 import type { World } from './world.ts';
@@ -25,14 +26,17 @@ export interface Session {
   readonly sandbox: Sandbox;
   readonly instance: SimulatedInstance;
   readonly process: HaproxyProcess;
-  /** What its sandbox had read or written by then: what it applies. */
-  readonly table: SlotTable | null;
+  /** What its sandbox had read or written when it sent what came in last: what it applies. */
+  table: SlotTable | null;
+  /** All that it may apply: what its sandbox had read or written since the session began, and just before. */
+  readonly tables: Set<SlotTable>;
+  /** When that sandbox had last read what was reported of this instance. */
+  reportsTick: number;
   /** When it was asked for, in milliseconds since 1970: a report says so, too. */
   readonly sinceMs: number;
   /**
-   * Backends that another session changed on the same process since this one was opened. The groups of the queue keep
-   * workers apart, so that is a person's `hitless sync` beside a worker, or the last words of a pass that gave up; what
-   * each does is right for what it read.
+   * Backends that another session changed on the same process since this one was opened: a pass of another group of the
+   * queue, a person's `hitless sync`, or the last words of a pass that gave up. What each does is right for what it read.
    */
   readonly contested: Set<string>;
   /** It sent something else than questions. */
@@ -40,7 +44,9 @@ export interface Session {
   /** When `show servers state` first answered it: what its plan is made from. */
   firstReadTick: number | null;
   /** Servers, as `backend/server`, to which somebody else had just given an address that this did not show yet. */
-  surprised: ReadonlySet<string>;
+  readonly surprised: Set<string>;
+  /** Servers to which it gave an address itself. */
+  readonly addressed: Set<string>;
   /** What `show servers state` last answered it: by `backend/server`, and when. */
   read: { readonly tick: number; readonly servers: ReadonlyMap<string, Seen> } | null;
 }
@@ -49,6 +55,10 @@ export interface InstanceOptions {
   readonly world: World;
   readonly name: string;
   readonly release: Release;
+  /** Null: what is written together comes in together. */
+  readonly lines: LineDelays | null;
+  /** Where its reports are. */
+  readonly reportsKey: string;
   readonly observer: HaproxyObserver;
   readonly attempted: (sandbox: Sandbox, instance: SimulatedInstance) => void;
   readonly received: (session: Session, line: string) => void;
@@ -102,13 +112,14 @@ export class SimulatedInstance {
     const { world, observer, started } = this.#options;
     if (reload && this.#process !== null) this.#process.serving = false;
     else this.stop();
+    const serial = world.serial();
     this.#process = new HaproxyProcess({
       instance: this.name,
       release: this.release,
-      pid: 1_000 + world.tick(),
+      pid: 1_000 + serial,
       lines,
       time: world.time,
-      random: world.random.fork(`${this.name} ${world.tick()}`),
+      random: world.random.fork(`${this.name} ${serial}`),
       observer,
     });
     this.disturbedMs = world.time.elapsedMs;
@@ -153,11 +164,14 @@ export class SimulatedInstance {
       instance: this,
       process,
       table,
+      tables: new Set(table === null ? [] : [table]),
+      reportsTick: 0,
       sinceMs,
       contested: new Set(),
       changesThings: false,
       firstReadTick: null,
       surprised: new Set(),
+      addressed: new Set(),
       read: null,
     };
     this.#latest.set(sandbox, [session, ...(this.#latest.get(sandbox) ?? []).slice(0, LATEST - 1)]);
@@ -170,9 +184,19 @@ export class SimulatedInstance {
       time: world.time,
       random: world.random,
       latencyMs: this.condition === 'slow' ? [100, 900] : [0, 3],
+      lines: this.#options.lines,
       isAlive: () => sandbox.alive,
       outlives,
       far: {
+        sent: () => {
+          const sentWith = sandbox.mixed ? table : sandbox.table;
+          const reportsTick = sandbox.reportsTicks.get(this.#options.reportsKey) ?? 0;
+          if (sentWith !== null) session.tables.add(sentWith);
+          return () => {
+            session.table = sentWith;
+            session.reportsTick = reportsTick;
+          };
+        },
         received: (text) => {
           const lines = (pending + text).split('\n');
           pending = lines.pop() ?? '';
@@ -205,11 +229,9 @@ export class SimulatedInstance {
     const reply = answerTo(session.process, line, { by: 'session', session: session.id });
     if (line.startsWith('show servers state')) {
       session.read = { tick: world.tick(), servers: seenOn(session.process) };
-      if (session.firstReadTick === null) {
-        session.firstReadTick = session.read.tick;
-        session.surprised = new Set(
-          [...session.read.servers].flatMap(([name, { onItsWay }]) => (onItsWay ? [name] : [])),
-        );
+      session.firstReadTick ??= session.read.tick;
+      for (const [name, { onItsWay }] of session.read.servers) {
+        if (onItsWay && !session.addressed.has(name)) session.surprised.add(name);
       }
     }
     replied(session, line);
@@ -217,15 +239,19 @@ export class SimulatedInstance {
   }
 
   /**
-   * Who else works on this process is told that it changes. Two workers never do that at once, except that what one
-   * sent before it gave up may still be on its way.
+   * Who else works on this process is told that it changes. Two workers with messages of one group never do that at once,
+   * except that what one sent before it gave up may still be on its way.
    */
   #contest(session: Session, line: string): void {
     session.changesThings = true;
+    const [, addressed] = /^set server (\S+) addr /.exec(line) ?? [];
+    if (addressed !== undefined) session.addressed.add(addressed);
     const [, backend = ''] = / (\S+?)\//.exec(line) ?? [];
     for (const { session: other } of this.#sessions.values()) {
       if (other === session || other.process !== session.process) continue;
       other.contested.add(backend);
+      const { groups } = other.sandbox;
+      if (![...session.sandbox.groups].some((group) => groups.has(group))) continue;
       if (!this.#isAtWork(session) || !this.#isAtWork(other)) continue;
       this.#options.world.violated(
         'the simulation',
@@ -234,12 +260,10 @@ export class SimulatedInstance {
     }
   }
 
-  /** A worker that still wants what it says. */
+  /** It still wants what it says. */
   #isAtWork({ id, sandbox, changesThings }: Session): boolean {
     const wire = this.#sessions.get(id)?.wire;
-    return (
-      changesThings && sandbox.isWorker && sandbox.alive && wire?.destroyed === false && !wire.writableEnded
-    );
+    return changesThings && sandbox.alive && wire?.destroyed === false && !wire.writableEnded;
   }
 }
 

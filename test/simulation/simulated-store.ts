@@ -43,6 +43,7 @@ export class SimulatedStore {
           if (this.#world.fault(0.01)) throw this.#failed('get', key, sandbox);
           const found = this.#objects.get(key) ?? null;
           if (found !== null && isTable(key)) sandbox.table = this.#tableOf(found.body);
+          if (isReports(key)) sandbox.reportsTicks.set(key, this.#world.tick());
           return found;
         }),
 
@@ -104,6 +105,10 @@ export class SimulatedStore {
     const { time, random } = this.#world;
     await time.wait(this.#world.fault(0.01) ? 3_000 : random.between(1, 12));
   }
+}
+
+export function isReports(key: string): boolean {
+  return /\/shards\/\d+\.json$/.test(key);
 }
 
 function isTable(key: string): boolean {

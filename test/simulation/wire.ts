@@ -3,6 +3,7 @@
  */
 
 import { Duplex } from 'node:stream';
+import { delayMs, type LineDelays, linesOf } from './line-delays.ts';
 import type { Random } from './random.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -10,6 +11,8 @@ import type { VirtualTime } from './virtual-time.ts';
 export interface FarEnd {
   /** Bytes came in. Returns what to send back; null: it hangs up. */
   received(text: string): string | null;
+  /** Bytes leave our side. Returns what is done first when they come in. */
+  sent(): () => void;
   /** The other side is gone. */
   closed(): void;
 }
@@ -20,6 +23,8 @@ export interface WireOptions {
   readonly far: FarEnd;
   /** One way, in milliseconds, at least and at most. */
   readonly latencyMs: readonly [number, number];
+  /** Null: what was written together comes in together. */
+  readonly lines: LineDelays | null;
   /** False: our side is dead. It hears nothing any more, and what it sent gets lost on the way, unless it `outlives`. */
   readonly isAlive: () => boolean;
   /** What our side sent before it died comes in all the same. */
@@ -40,7 +45,13 @@ export class Wire extends Duplex {
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    for (const piece of this.#cut(chunk)) this.#deliver('outMs', () => this.#arrive(piece));
+    const { lines, random, far } = this.#options;
+    const arriving = far.sent();
+    for (const part of lines === null ? [chunk] : linesOf(chunk)) {
+      const laterMs = lines === null ? 0 : delayMs(random, lines);
+      for (const piece of this.#cut(part))
+        this.#deliver('outMs', () => this.#arrive(piece, arriving), laterMs);
+    }
     done();
   }
 
@@ -62,8 +73,9 @@ export class Wire extends Duplex {
     this.#deliver('backMs', () => this.#receive(null));
   }
 
-  #arrive(piece: Buffer): void {
+  #arrive(piece: Buffer, arriving: () => void): void {
     if (this.#hungUp) return;
+    arriving();
     const reply = this.#options.far.received(piece.toString('latin1'));
     if (reply === null) this.endByFar();
     if (reply === null || reply === '') return;
@@ -82,9 +94,9 @@ export class Wire extends Duplex {
   }
 
   /** In order, each way. */
-  #deliver(way: 'outMs' | 'backMs', work: () => void): void {
+  #deliver(way: 'outMs' | 'backMs', work: () => void, laterMs = 0): void {
     const { time, random, latencyMs, isAlive, outlives } = this.#options;
-    const atMs = Math.max(time.elapsedMs + random.between(...latencyMs), this.#next[way]);
+    const atMs = Math.max(time.elapsedMs + random.between(...latencyMs), this.#next[way]) + laterMs;
     this.#next[way] = atMs;
     time.after(atMs - time.elapsedMs, () => {
       if (isAlive() || (outlives && way === 'outMs')) work();

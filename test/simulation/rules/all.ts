@@ -1,6 +1,7 @@
 /** The ten rules of design.md, as the simulation watches them. */
 
 import type { Rule } from '../rules.ts';
+import { atRest } from './at-rest.ts';
 import { badInstances } from './bad-instances.ts';
 import { fileIsRunning } from './file-is-running.ts';
 import { heals } from './heals.ts';
@@ -22,6 +23,7 @@ export const rules: readonly Rule[] = [
   nothingUnchecked,
   repeatable,
   oneTenant,
+  atRest,
   badInstances,
   fileIsRunning,
   heals,

@@ -1,3 +1,4 @@
+import type { SlotTable } from '../../../lib/model/slot-table.ts';
 import { adminWord, isInRotation, targetOf } from '../haproxy-process.ts';
 import type { Rule } from '../rules.ts';
 import type { Session } from '../simulated-instance.ts';
@@ -52,7 +53,8 @@ export const makeBeforeBreak: Rule = {
         const first = missing(session, server.backend);
         if (first === undefined) return;
         // A pass that takes long reads the table anew, and who was to come may be on the way out there.
-        if (missing(session, server.backend, session.sandbox.table) === undefined) return;
+        const isMissing = (table: SlotTable) => missing(session, server.backend, table) !== undefined;
+        if (![...session.tables].every(isMissing)) return;
         violated(`\`${line}\` on ${process.instance} comes before ${first} was tried`);
       },
     };

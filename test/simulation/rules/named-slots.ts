@@ -1,7 +1,7 @@
 /** The slots of a table by the names of their servers. */
 
 import { type Slot, type SlotTable, slotName } from '../../../lib/model/slot-table.ts';
-import { adminWord, type ServerChange, targetOf } from '../haproxy-process.ts';
+import { adminWord, type ServerChange, type SimulatedServer, targetOf } from '../haproxy-process.ts';
 import type { Session } from '../simulated-instance.ts';
 
 export interface NamedSlot {
@@ -38,4 +38,9 @@ export function servingTargets(table: SlotTable | null, backend: string): Readon
       named.target !== null && named.slot.state === 'serving' ? [[named.target, named] as const] : [],
     ),
   );
+}
+
+/** Others change the backend as well, or had just given the server an address that could not be read yet. */
+export function isContested(session: Session, { backend, name }: SimulatedServer): boolean {
+  return session.contested.has(backend) || session.surprised.has(`${backend}/${name}`);
 }

@@ -5,8 +5,8 @@ import {
   type SimulatedServer,
   targetOf,
 } from '../haproxy-process.ts';
-import type { Rule } from '../rules.ts';
-import { namedSlots } from './named-slots.ts';
+import type { Rule, Scene } from '../rules.ts';
+import { isContested, namedSlots } from './named-slots.ts';
 
 export const readBack: Rule = {
   number: 5,
@@ -17,6 +17,8 @@ export const readBack: Rule = {
   watch(scene, violated) {
     /** By process, backend and server: when each session changed it last, and an operator (null). */
     const changes = new Map<string, Map<number | null, number>>();
+    /** By instance: what its last report says wrongly, while several passes are at work. */
+    const wrong = new Map<string, string>();
     const note = (process: HaproxyProcess, { backend, name }: SimulatedServer, session: number | null) => {
       const key = `${process.pid} ${backend}/${name}`;
       changes.set(key, (changes.get(key) ?? new Map()).set(session, scene.world.tick()));
@@ -28,7 +30,7 @@ export const readBack: Rule = {
 
       changed({ process, server, before, line }, session) {
         note(process, server, session.id);
-        if (session.contested.has(server.backend) || isInRotation(before) || !isInRotation(server)) return;
+        if (isContested(session, server) || isInRotation(before) || !isInRotation(server)) return;
         const where = `${server.backend}/${server.name} on ${process.instance}`;
         if (!server.checked) violated(`\`${line}\`: ${where} comes into rotation, and its checks do not run`);
         if (server.moving !== null && targetOf(server.moving) !== targetOf(server))
@@ -39,6 +41,7 @@ export const readBack: Rule = {
       },
 
       reported({ report, session }) {
+        wrong.delete(report.instance);
         if (!report.converged || session?.read == null) return;
         const table = scene.published.find(({ table }) => table.generation === report.generation)?.table;
         if (table === undefined)
@@ -50,16 +53,23 @@ export const readBack: Rule = {
             // What an operator or another pass does while a pass is under way is in the next one's report.
             const others = [...(changes.get(`${session.process.pid} ${backend}/${name}`) ?? [])];
             const isSince = ([by, tick]: readonly [number | null, number]) =>
-              by !== session.id && tick > (session.firstReadTick ?? 0);
+              by === null && tick > (session.firstReadTick ?? 0);
             if (others.some(isSince) || session.surprised.has(`${backend}/${name}`)) continue;
             const held = report.operatorHeld.some((one) => one.slot === name && one.backend === backend);
-            const right = targetOf(seen) === target && (held || adminWord(seen.admin) === 'ready');
-            if (!right)
-              violated(
-                `${report.instance} reports converged, but ${backend}/${name} is ${adminWord(seen.admin)} at ${targetOf(seen)}`,
-              );
+            const serves = isInRotation(seen) || (slot.weight === 0 && adminWord(seen.admin) === 'ready');
+            if (targetOf(seen) === target && (held || serves)) continue;
+            const state = `${adminWord(seen.admin)} with weight ${seen.weight} at ${targetOf(seen)}`;
+            const what = `${report.instance} reports converged, but ${backend}/${name} is ${state}`;
+            // Who finds that others have seen something else looks again before it ends.
+            wrong.set(report.instance, what);
           }
         }
+      },
+
+      rested({ begunTick }) {
+        const isDisturbed = scene.world.faultTick > begunTick;
+        for (const what of isDisturbed ? [] : wrong.values()) violated(what);
+        wrong.clear();
       },
     };
   },
@@ -78,10 +88,11 @@ export const rightTenant: Rule = {
     const contested = new Set<string>();
     return {
       changed({ process, server, line, before, rotationBefore }, session) {
-        const isContested = session.contested.has(server.backend);
-        if (isContested) contested.add(`${process.pid} ${server.backend}/${server.name}`);
-        else contested.delete(`${process.pid} ${server.backend}/${server.name}`);
-        if (isContested || !line.includes(' addr ') || !isInRotation(before)) return;
+        const beside = isContested(session, server);
+        if (beside) contested.add(`${process.pid} ${server.backend}/${server.name}`);
+        else if (server.moving === null && isGiven(scene, server))
+          contested.delete(`${process.pid} ${server.backend}/${server.name}`);
+        if (beside || !line.includes(' addr ') || !isInRotation(before)) return;
         const name = `${process.pid} ${server.backend}/${server.name}`;
         if (rotationBefore.length === 1)
           changedLive.set(name, (changedLive.get(name) ?? new Set()).add(targetOf(before)));
@@ -90,13 +101,26 @@ export const rightTenant: Rule = {
 
       requested({ process, server, target }) {
         const where = `${server.backend}/${server.name} on ${process.instance}`;
+        if (!isTenantOf(scene, server, target))
+          violated(`a request to ${where} goes to ${target}, which it never was given`);
         if (contested.has(`${process.pid} ${server.backend}/${server.name}`)) return;
         const formerly = changedLive.get(`${process.pid} ${server.backend}/${server.name}`);
         if (target !== targetOf(server) && formerly?.has(target) !== true)
           violated(`a request to ${where} goes to ${target}, its former tenant`);
         if (!scene.wasGiven(server.backend, server.name, target))
-          violated(`a request to ${where} goes to ${target}, which it never was given`);
+          violated(`a request to ${where} goes to ${target}, where nobody is`);
       },
     };
   },
 };
+
+function isGiven(scene: Scene, server: SimulatedServer): boolean {
+  return scene.wasGiven(server.backend, server.name, targetOf(server));
+}
+
+/** Or nobody is there, for it is the placeholder. */
+function isTenantOf(scene: Scene, { backend, name }: SimulatedServer, target: string): boolean {
+  const policy = scene.fleet.backends.find((one) => one.backend === backend);
+  const isPlaceholder = policy !== undefined && targetOf(policy.placeholder) === target;
+  return isPlaceholder || scene.wasGiven(backend, name, target);
+}

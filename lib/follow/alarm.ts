@@ -26,12 +26,25 @@ export function createAlarm(): Alarm {
     },
     async wait(ms, signal) {
       if (heard !== null || signal.aborted) return;
-      const rung = new AbortController();
-      ring = () => rung.abort();
-      await sleepUntil(ms, AbortSignal.any([signal, rung.signal]));
+      const { own, end } = ownSignal(signal);
+      ring = () => own.abort();
+      await sleepUntil(ms, own.signal);
       ring = null;
+      end();
     },
   };
+}
+
+/**
+ * A controller that aborts with `signal`, until `end`. `AbortSignal.any` of a signal that lives as long as the process leaves
+ * something behind each time (measured on Node.js 24: three weak references for each pass).
+ */
+export function ownSignal(signal: AbortSignal): { readonly own: AbortController; end(): void } {
+  const own = new AbortController();
+  const abort = () => own.abort(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  return { own, end: () => signal.removeEventListener('abort', abort) };
 }
 
 /** A sleep that an abort ends early, and that throws nothing. */

@@ -7,7 +7,7 @@ import type { Fleet } from '../model/fleet.ts';
 import { nextDue } from '../slots/next-due.ts';
 import { type PassResult, passFleet } from '../sync/pass.ts';
 import type { SyncPorts } from '../sync/ports.ts';
-import type { Alarm } from './alarm.ts';
+import { type Alarm, ownSignal } from './alarm.ts';
 
 /** Milliseconds from the beginning of one pass to that of the next, where nothing happens. */
 const EVERY_MS = 60_000;
@@ -52,12 +52,13 @@ export async function followFleet(
     const heardAtMs = alarm.take();
     let waitMs = EVERY_MS;
     let isLeft = true;
+    const { own, end } = ownSignal(stop);
     try {
       const options = {
         entries: new Map(),
         receivedAtMs: heardAtMs,
         snapshots: 'when-due',
-        signal: stop,
+        signal: own.signal,
       } as const;
       const result = await passFleet(ports, fleet, options);
       onDone({ fleet, result, heardAtMs, tookMs: performance.now() - begunMs });
@@ -68,6 +69,8 @@ export async function followFleet(
     } catch (error) {
       if (either.aborted) return;
       onFailed(fleet, error);
+    } finally {
+      end();
     }
     if (isLeft) waitMs = Math.min(waitMs, performance.now() - begunMs + retryMs);
     retryMs = isLeft ? Math.min(retryMs * 2, EVERY_MS) : RETRY_MS;

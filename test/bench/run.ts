@@ -102,11 +102,13 @@ async function measured(
         await change(consul, one, count, round, SETTLED_MS);
       }
     }
-    const memory = day === 0 ? [] : await dayOfChanges(consul, ours, hitless.pid, count, day, tell);
     for (const { rotation, service } of contestants) {
       verify((await rotation.count()) === count, `those of ${service} serve that served at the beginning`);
-      rotation.stop();
     }
+    // HAProxy closes a connection on which nobody asks for a minute.
+    least.rotation.stop();
+    const memory = day === 0 ? [] : await dayOfChanges(consul, ours, hitless.pid, count, day, tell);
+    ours.rotation.stop();
     const row = (what: string, key: 'came' | 'went'): Row => ({
       what: `${count} endpoints, ${what}`,
       value: median(ours[key]) / median(least[key]),

@@ -148,8 +148,9 @@ function showInfo(process: HaproxyProcess): string {
     'Name: HAProxy',
     `Version: ${process.release}.12-1`,
     'Nbthread: 2',
-    `Pid: ${process.pid}`,
+    `Pid: ${process.shownPid}`,
     `Uptime_sec: ${uptime}`,
+    ...(process.release === '2.2' ? [] : [`Start_time_sec: ${process.startedAtSeconds}`]),
     '',
   ].join('\n');
 }

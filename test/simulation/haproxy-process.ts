@@ -88,7 +88,10 @@ export interface HaproxyObserver {
 export interface ProcessOptions {
   readonly instance: string;
   readonly release: Release;
+  /** No other process of the simulation has it. */
   readonly pid: number;
+  /** As `show info` has it: in a container every process is pid 1. Absent: `pid`. */
+  readonly shownPid?: number;
   readonly lines: readonly ServerLine[];
   readonly time: VirtualTime;
   readonly random: Random;
@@ -103,6 +106,7 @@ export class HaproxyProcess {
   readonly instance: string;
   readonly release: Release;
   readonly pid: number;
+  readonly shownPid: number;
   readonly startedMs: number;
   /** False for a process that was replaced or killed; an old one goes on answering the sessions it has. */
   serving = true;
@@ -113,6 +117,7 @@ export class HaproxyProcess {
     this.instance = options.instance;
     this.release = options.release;
     this.pid = options.pid;
+    this.shownPid = options.shownPid ?? options.pid;
     this.startedMs = options.time.elapsedMs;
     this.#options = options;
     for (const { backend, name, address, port, weight, disabled } of options.lines) {
@@ -134,6 +139,12 @@ export class HaproxyProcess {
         checked: true,
       });
     }
+  }
+
+  /** Seconds since 1970. */
+  get startedAtSeconds(): number {
+    const { time } = this.#options;
+    return Math.floor((time.now() - time.elapsedMs + this.startedMs) / 1000);
   }
 
   get time(): VirtualTime {

@@ -245,6 +245,16 @@ describe('a deliberately broken rule is caught within a hundred seeds', { timeou
     expect(objects.together).not.toEqual([]);
   });
 
+  test('3: a process is only known by its pid, which every process of a container has', async () => {
+    type Processes = typeof import('../../lib/model/process.ts');
+    replace<Processes>('../../lib/model/process.ts', () => ({
+      isSameProcess: (remembered, shown) => remembered.pid === shown.pid,
+    }));
+    const objects = await firstToObject(3, {}, 14);
+    expect(objects.alone).toContain('operators-hand');
+    expect(objects.together).not.toEqual([]);
+  });
+
   test('5: a slot changes hands while its former tenant is still talked to', async () => {
     const hasty = ({ changesHands: _, ...step }: Step): Step => step;
     replacePlans((stages) => stages.map((stage) => ({ ...stage, steps: stage.steps.map(hasty) })));

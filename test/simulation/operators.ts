@@ -93,7 +93,7 @@ export class Operators implements Holds {
         ({ backend, slot, state }) =>
           backend === hold.backend && slot === hold.server && state === hold.state,
       );
-      hold.reportedPid = listed?.pid ?? null;
+      hold.reportedPid = listed === undefined ? null : hold.instance.pidOf(listed);
       const isLater =
         lookedTick > (hold.leftTick ?? 0) && report.generation >= hold.leftGeneration && listed !== undefined;
       if (isLater) hold.leftTick = null;

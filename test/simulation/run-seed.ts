@@ -159,6 +159,7 @@ function createCast(world: World, scenario: Scenario, mutation: Mutation, rules:
         name,
         release: scenario.releases[index] ?? '3.0',
         lines: scenario.lines,
+        inContainer: scenario.inContainers,
         reportsKey: shardReportsKey(fleet.name, Math.floor(index / fleet.shard)),
         observer,
         attempted: (sandbox, instance) => tellAll((watch) => watch.attempted?.(sandbox, instance)),

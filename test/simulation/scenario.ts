@@ -16,6 +16,8 @@ export interface Scenario {
   readonly concurrency: number;
   /** Null: what a pass writes to an instance at once comes in at once. */
   readonly lines: LineDelays | null;
+  /** Every HAProxy that starts has the same pid. */
+  readonly inContainers: boolean;
   /** How many of the events, 0 to 1, are several passes that are asked for at the same moment. */
   readonly crowds: number;
   /** How many of the faults of others happen, 0 to 1. */
@@ -52,6 +54,7 @@ export function scenarioOf(random: Random): Scenario {
     functionTimeoutMs,
     concurrency,
     lines,
+    inContainers: random.fork('containers').chance(0.4),
     crowds: lines === null ? 0 : random.pick([0.1, 0.3, 0.6]),
     faults: lines === null ? 1 : random.pick([0.1, 0.3, 1]),
   };

@@ -47,6 +47,7 @@ function randomLine(random: Random): string {
     'show stat be 4 -1',
     'show stat nope 4 -1',
     'show cli level',
+    'show info',
   ]);
 }
 
@@ -69,6 +70,10 @@ function essence(release: Release | undefined, line: string, reply: string): unk
     return columns(reply, ' ', ['bkname/svname', 'addr', 'port']);
   if (line.startsWith('show servers conn'))
     return columns(reply, ' ', ['bkname/svname', 'addr', 'port', 'used_cur']);
+  if (line === 'show info')
+    return ['Name', 'Version', 'Pid', 'Uptime_sec', 'Start_time_sec'].filter((key) =>
+      `\n${reply}`.includes(`\n${key}: `),
+    );
   if (line.startsWith('show stat')) return columns(reply, ',', ['pxname', 'svname', 'qcur', 'scur']);
   if (reply.startsWith('Unknown command')) return 'Unknown command';
   return reply.replace(/already used at \S+/, 'already used at (somewhere)');

@@ -1,5 +1,6 @@
 /** One simulated HAProxy as the fleet sees it: an address where now this process answers, now that, now nobody. */
 
+import type { HaproxyProcess as ReportedProcess } from '../../lib/model/process.ts';
 import type { SlotTable } from '../../lib/model/slot-table.ts';
 import { InstanceUnreachable } from '../../lib/runtime-api/errors.ts';
 import type { OpenSession, RuntimeSession } from '../../lib/runtime-api/runtime-session.ts';
@@ -57,6 +58,8 @@ export interface InstanceOptions {
   readonly release: Release;
   /** Null: what is written together comes in together. */
   readonly lines: LineDelays | null;
+  /** It runs in a container, where every process that starts has the same pid. */
+  readonly inContainer: boolean;
   /** Where its reports are. */
   readonly reportsKey: string;
   readonly observer: HaproxyObserver;
@@ -65,6 +68,10 @@ export interface InstanceOptions {
   readonly replied: (session: Session, line: string) => void;
   readonly started: (process: HaproxyProcess) => void;
 }
+
+/** A container does not restart its process more often: its start is told in whole seconds, and 2.2 does not tell it. */
+const RESTART_MS = 5_000;
+const RECKONED_SECONDS = 2;
 
 /** A pass that finds a newer table applies that, too. */
 const LATEST = 3;
@@ -79,6 +86,8 @@ export class SimulatedInstance {
   readonly #sessions = new Map<number, { readonly session: Session; readonly wire: Wire }>();
   readonly #latest = new WeakMap<Sandbox, readonly Session[]>();
   #process: HaproxyProcess | null = null;
+  /** All that ever were. */
+  readonly #processes: HaproxyProcess[] = [];
 
   constructor(options: InstanceOptions) {
     this.#options = options;
@@ -89,6 +98,17 @@ export class SimulatedInstance {
   /** Null while it is down. */
   get process(): HaproxyProcess | null {
     return this.#process;
+  }
+
+  /** The process that shows itself so; null: none ever did. */
+  pidOf({ pid, startedAtSeconds }: ReportedProcess): number | null {
+    const known = this.#processes.findLast(
+      (one) =>
+        one.shownPid === pid &&
+        (startedAtSeconds === undefined ||
+          Math.abs(one.startedAtSeconds - startedAtSeconds) <= RECKONED_SECONDS),
+    );
+    return known?.pid ?? null;
   }
 
   session(id: number): Session | undefined {
@@ -109,19 +129,30 @@ export class SimulatedInstance {
 
   /** @param reload true: the former process goes on with the sessions it has, and serves no traffic. */
   start(lines: readonly ServerLine[], reload = false): void {
-    const { world, observer, started } = this.#options;
+    const { world, observer, started, inContainer } = this.#options;
     if (reload && this.#process !== null) this.#process.serving = false;
     else this.stop();
+    const nowMs = world.time.elapsedMs;
+    const soonestMs = (this.#processes.at(-1)?.startedMs ?? Number.NEGATIVE_INFINITY) + RESTART_MS;
+    if (inContainer && !reload && nowMs < soonestMs) {
+      this.stop();
+      world.time.after(soonestMs - nowMs, () => {
+        if (this.#process === null) this.start(lines);
+      });
+      return;
+    }
     const serial = world.serial();
     this.#process = new HaproxyProcess({
       instance: this.name,
       release: this.release,
       pid: 1_000 + serial,
+      ...(inContainer && !reload && { shownPid: 1 }),
       lines,
       time: world.time,
       random: world.random.fork(`${this.name} ${serial}`),
       observer,
     });
+    this.#processes.push(this.#process);
     this.disturbedMs = world.time.elapsedMs;
     world.tell(`${this.name} ${reload ? 'reloads' : 'starts'} with ${lines.length} servers`);
     started(this.#process);

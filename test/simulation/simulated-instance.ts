@@ -282,6 +282,7 @@ export class SimulatedInstance {
       if (other === session || other.process !== session.process) continue;
       other.contested.add(backend);
       const { groups } = other.sandbox;
+      if (other.sandbox === session.sandbox) continue;
       if (![...session.sandbox.groups].some((group) => groups.has(group))) continue;
       if (!this.#isAtWork(session) || !this.#isAtWork(other)) continue;
       this.#options.world.violated(
